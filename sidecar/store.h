@@ -1,0 +1,275 @@
+/*
+ * The store: what the sidecar keeps, as operations of this domain.
+ *
+ * Written for more than one engine.  No transaction, cursor or handle of an
+ * engine is visible here; an engine that cannot keep a promise stated below
+ * is not an engine.  LMDB (sidecar/store/) is the embedded one.
+ *
+ * Words.  A customer is known by cid, and inside the store by a small number.
+ * A position is the number of a message in its customer's order, from 1
+ * without gaps; it is what clients see.  The engine's own places never leave
+ * it.
+ *
+ * Threads.  sc_store_apply() is called by one thread, the commit thread.  All
+ * reading functions may be called by any thread at any time, see everything
+ * that apply has returned for, and nothing it has not made durable.
+ *
+ * Memory.  What a reading function returns is copied into storage that the
+ * caller frees as stated.  Bytes passed in are borrowed for the call.
+ */
+
+#ifndef SEALCHAT_STORE_H
+#define SEALCHAT_STORE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include <sealchat/errors.h>
+#include <sealchat/frames.h>
+
+struct sc_store;
+
+struct sc_store_options {
+    const char *path;        /* a directory of ours, made if missing */
+    uint64_t    map_size;    /* bytes the store may grow to */
+};
+
+/*
+ * Opens the store, takes the exclusive lock of its directory and replays what
+ * was committed after the last checkpoint.  NULL on failure, and why (a
+ * sentence for the log) in why[].
+ */
+struct sc_store *sc_store_open(const struct sc_store_options *options,
+                               char *why, size_t why_size);
+
+/* Writes a checkpoint and closes.  No other call may be under way. */
+void sc_store_close(struct sc_store *store);
+
+/* The secret of the service from which salts are derived: 32 bytes made when
+ * the store was made, never changed, part of every backup.  Owned by the
+ * store, in locked memory. */
+const uint8_t *sc_store_salt_secret(struct sc_store *store);
+
+
+/* --- writing ------------------------------------------------------------- */
+
+enum sc_op_kind {
+    SC_OP_APPEND = 1,   /* a message */
+    SC_OP_REGISTER,     /* a customer with its first account */
+    SC_OP_ACCOUNT,      /* compare-and-swap of account, wraps and roster */
+    SC_OP_CURSOR        /* what a device or session has acknowledged */
+};
+
+/*
+ * One operation.  The caller fills in kind, the inputs of that kind, and
+ * next; apply fills in the outputs.
+ *
+ * Layouts and signatures of what is passed were checked by the caller.  What
+ * depends on what is stored is checked here, inside the same unit as the
+ * write, so that two streams can never both win.
+ */
+struct sc_op {
+    struct sc_op      *next;
+    enum sc_op_kind    kind;
+
+    /* out, of every kind: SC_E_NONE when it is durable (or was before) */
+    enum sc_error_code error;
+
+    union {
+        /*
+         * APPEND.  hello: of the session; kept with the session's first
+         * message, ignored later.  by_session: the sender is the session key
+         * (the visitor).
+         *
+         * A session that does not exist is created by its first message if
+         * by_session, else UNKNOWN_SESSION.  seq must be the last of this
+         * sender in this session + 1, and prev its id (zeros for the first):
+         *     seq too high                       SEQ_GAP
+         *     seq right, prev another            SEQ_CONFLICT
+         *     seq at or below the last, same id
+         *     within 64 messages of the chain    no error, repeated = 1,
+         *                                        position and time of then
+         *     the same, another id               SEQ_CONFLICT
+         *     further back                       SEQ_OLD
+         */
+        struct {
+            uint64_t        customer;
+            const uint8_t  *sid;
+            const uint8_t  *signkey_id;
+            const uint8_t  *prev;
+            const uint8_t  *id;
+            uint64_t        seq;
+            uint64_t        time;            /* service's clock, ms */
+            int             by_session;
+            struct sc_bytes hello;
+            struct sc_bytes envelope;
+
+            uint64_t        position;        /* out */
+            uint64_t        stored_time;     /* out */
+            int             repeated;        /* out */
+            int             first;           /* out: opened the session */
+        } append;
+
+        /*
+         * REGISTER and ACCOUNT.  wraps: whole wrap records of this generation,
+         * ascending by kind.
+         *
+         * REGISTER: ACCOUNT_TAKEN if cid or account_id were ever registered,
+         * unless all bytes are the stored ones.
+         *
+         * ACCOUNT: the stored roster must be the one of version - 1 whose id
+         * is prev, else CONFLICT, unless all bytes are the stored ones.  With
+         * a higher generation, kinds 1 to 4 of the one before are deleted and
+         * 5 and 6 kept.
+         */
+        struct {
+            const uint8_t   *cid;
+            const uint8_t   *account_id;
+            const uint8_t   *roster_id;
+            const uint8_t   *prev;
+            uint64_t         version;
+            uint64_t         generation;
+            uint64_t         time;
+            struct sc_bytes  account;
+            struct sc_bytes  roster;
+            const struct sc_bytes *wraps;
+            size_t           n_wraps;
+
+            uint64_t         customer;       /* out */
+        } account;
+
+        /* CURSOR.  id: a device's signkey_id, or a sid.  The larger of the
+         * stored and this value stands. */
+        struct {
+            uint64_t        customer;
+            const uint8_t  *id;
+            int             of_session;
+            uint64_t        position;
+            uint64_t        time;
+        } cursor;
+    };
+};
+
+/*
+ * Applies a list of operations in its order, as one durable unit: when it
+ * returns, everything whose error is SC_E_NONE survives a power cut, and
+ * nothing else was changed.  Returns 0, or -1 when nothing of the list could
+ * be made durable; every error is then STORAGE_FULL or STORAGE_FAILED, and
+ * why[] has a sentence for the log.  A list of cursors alone may be kept in
+ * memory for a while (losing one redelivers).
+ */
+int sc_store_apply(struct sc_store *store, struct sc_op *ops,
+                   char *why, size_t why_size);
+
+
+/* --- customers, accounts, rosters ---------------------------------------- */
+
+struct sc_customer {
+    uint64_t number;
+    uint64_t head;               /* newest position, 0: none */
+    uint64_t earliest;           /* first position that is left, 1 at first */
+    uint8_t  account_id[32];
+};
+
+/* 1 and fills out, 0 if there is no such customer, -1 on failure. */
+int sc_store_customer(struct sc_store *store, const uint8_t cid[32],
+                      struct sc_customer *out);
+
+/*
+ * Blobs below are malloc'ed; p is NULL when there is none.  The caller frees
+ * p.  Each returns 1 found, 0 not, -1 failure.
+ */
+struct sc_blob_out {
+    uint8_t *p;
+    size_t   n;
+};
+
+/* Whether an account of that name exists, its customer and its record. */
+int sc_store_account(struct sc_store *store, const uint8_t account_id[32],
+                     uint8_t cid[32], struct sc_blob_out *record);
+
+/* One wrap record. */
+int sc_store_wrap(struct sc_store *store, const uint8_t account_id[32],
+                  uint64_t generation, uint8_t kind, struct sc_blob_out *wrap);
+
+/* The roster of a version; version 0 is the present one. */
+int sc_store_roster(struct sc_store *store, uint64_t customer,
+                    uint64_t version, struct sc_blob_out *roster);
+
+int sc_store_roster_by_id(struct sc_store *store, uint64_t customer,
+                          const uint8_t id[32], struct sc_blob_out *roster);
+
+
+/* --- sessions and cursors ------------------------------------------------ */
+
+struct sc_session_info {
+    uint8_t  sid[32];
+    uint64_t head;               /* position of its newest message */
+    uint64_t time;               /* of its newest message */
+    uint64_t cursor;             /* the visitor's */
+    uint64_t seq;                /* last number of the sender asked for */
+    uint8_t  id[32];             /* and its id; zeros if none */
+    uint8_t  hello[SC_RSA_SPKI_BYTES + 175];
+    size_t   hello_len;
+};
+
+/* One session, with the last number and id of that sender.  1, 0, -1. */
+int sc_store_session(struct sc_store *store, uint64_t customer,
+                     const uint8_t sid[32], const uint8_t signkey_id[32],
+                     struct sc_session_info *out);
+
+/* Up to n sessions with sid >= from, ascending.  Returns how many, or -1. */
+int sc_store_sessions(struct sc_store *store, uint64_t customer,
+                      const uint8_t from[32], const uint8_t signkey_id[32],
+                      struct sc_session_info *out, int n);
+
+/* A device's cursor; 0 if it never acknowledged.  0 or -1. */
+int sc_store_cursor(struct sc_store *store, uint64_t customer,
+                    const uint8_t signkey_id[32], uint64_t *position);
+
+
+/* --- messages ------------------------------------------------------------ */
+
+/* Messages read, in one allocation: sc_store_page_free() frees it. */
+struct sc_stored {
+    uint64_t        position;
+    uint64_t        time;
+    int             first;       /* of what is kept of its session */
+    struct sc_bytes hello;       /* if first, else empty */
+    struct sc_bytes envelope;
+};
+
+struct sc_page {
+    size_t           n;
+    uint64_t         next;       /* where to go on; 0: nothing left */
+    struct sc_stored messages[];
+};
+
+void sc_store_page_free(struct sc_page *page);
+
+/*
+ * All three read at most n messages and about max_bytes of envelopes (one at
+ * least, if there is one), and return NULL on failure.  skip_signkey, if not
+ * NULL, leaves out what that key sent.
+ *
+ * read            a customer's messages from a position on, ascending
+ * read_session    a session's messages above a position, ascending
+ * history         a session's messages below a position (0: from its newest),
+ *                 descending
+ *
+ * page->next is the position to go on from (for read: the first not looked
+ * at; read_session: the last looked at; history: what to pass as before).
+ */
+struct sc_page *sc_store_read(struct sc_store *store, uint64_t customer,
+                              uint64_t from, const uint8_t *skip_signkey,
+                              size_t n, size_t max_bytes);
+struct sc_page *sc_store_read_session(struct sc_store *store,
+                                      uint64_t customer,
+                                      const uint8_t sid[32], uint64_t above,
+                                      const uint8_t *skip_signkey,
+                                      size_t n, size_t max_bytes);
+struct sc_page *sc_store_history(struct sc_store *store, uint64_t customer,
+                                 const uint8_t sid[32], uint64_t before,
+                                 size_t n, size_t max_bytes);
+
+#endif
