@@ -1,0 +1,34 @@
+// The client library: what the widget and the inbox import.
+
+import type { Inbox, ServiceAddress, VisitorChat } from "./types.ts";
+import type { Platform } from "./platform.ts";
+
+export * from "./types.ts";
+export { ClientError, type ClientErrorCode } from "./errors.ts";
+export type { Platform } from "./platform.ts";
+
+export interface VisitorChatOptions {
+  readonly service: ServiceAddress;
+  /** data-cid of the snippet: 43 characters of base64url. */
+  readonly cid: string;
+  /** data-min-generation of the snippet; 1 if it has none. */
+  readonly minGeneration?: number;
+  /** SHA-256 of the widget in use. */
+  readonly release?: Uint8Array;
+  /** Storage, locks, sockets, clock; the browser's if left out. */
+  readonly platform?: Platform;
+}
+
+export interface InboxOptions {
+  readonly service: ServiceAddress;
+  /** An operator's invitation, 16 bytes; for open registration none. */
+  readonly invitation?: Uint8Array;
+  /** SHA-256 of the inbox in use. */
+  readonly release?: Uint8Array;
+  readonly platform?: Platform;
+}
+
+/** Throws a ClientError "bad-cid" for a cid that is none. */
+export declare function createVisitorChat(options: VisitorChatOptions): VisitorChat;
+
+export declare function createInbox(options: InboxOptions): Inbox;
