@@ -32,6 +32,11 @@ struct sc_store;
 struct sc_store_options {
     const char *path;        /* a directory of ours, made if missing */
     uint64_t    map_size;    /* bytes the store may grow to */
+
+    /* For tests and measurements; 0 takes the default. */
+    uint32_t    checkpoint_every;    /* messages between checkpoints */
+    uint32_t    hot_sessions;        /* sessions kept in memory */
+    uint32_t    cursor_delay;        /* ms that a cursor may linger there */
 };
 
 /*
@@ -91,6 +96,7 @@ struct sc_op {
          *                                        position and time of then
          *     the same, another id               SEQ_CONFLICT
          *     further back                       SEQ_OLD
+         * A customer number that was never given out: NOT_HERE.
          */
         struct {
             uint64_t        customer;
@@ -120,7 +126,8 @@ struct sc_op {
          * ACCOUNT: the stored roster must be the one of version - 1 whose id
          * is prev, else CONFLICT, unless all bytes are the stored ones.  With
          * a higher generation, kinds 1 to 4 of the one before are deleted and
-         * 5 and 6 kept.
+         * 5 and 6 kept.  NOT_FOUND if there is no such customer, or if the
+         * account is not its own.
          */
         struct {
             const uint8_t   *cid;
@@ -139,7 +146,8 @@ struct sc_op {
         } account;
 
         /* CURSOR.  id: a device's signkey_id, or a sid.  The larger of the
-         * stored and this value stands. */
+         * stored and this value stands.  BAD_POSITION above the customer's
+         * newest; UNKNOWN_SESSION, NOT_HERE as above. */
         struct {
             uint64_t        customer;
             const uint8_t  *id;
@@ -155,8 +163,11 @@ struct sc_op {
  * returns, everything whose error is SC_E_NONE survives a power cut, and
  * nothing else was changed.  Returns 0, or -1 when nothing of the list could
  * be made durable; every error is then STORAGE_FULL or STORAGE_FAILED, and
- * why[] has a sentence for the log.  A list of cursors alone may be kept in
- * memory for a while (losing one redelivers).
+ * why[] has a sentence for the log.  With 0, why[] is empty, or has a sentence
+ * about upkeep that failed and will be tried again.
+ *
+ * Cursors may be kept in memory for a while (losing one redelivers).  An
+ * empty list (NULL) writes those that were kept for long enough.
  */
 int sc_store_apply(struct sc_store *store, struct sc_op *ops,
                    char *why, size_t why_size);
