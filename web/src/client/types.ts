@@ -96,7 +96,7 @@ export interface Conversation {
   readonly safetyNumber: string;
 }
 
-/** What a device that has pinned nothing asks the customer to confirm. */
+/** The roster as a person reads it. */
 export interface DeviceList {
   readonly devices: readonly { readonly id: string; readonly mine: boolean }[];
   readonly notBefore: number;
@@ -113,7 +113,9 @@ export interface Inbox {
   readonly link: Link;
   readonly alarm: Alarm | undefined;
   readonly warning: "roster-ending" | undefined;
-  /** Ascending by the time of the last message, newest first. */
+  /** The highest roster that this device holds. */
+  readonly devices: DeviceList | undefined;
+  /** By the time of the last message, newest first. */
   readonly conversations: readonly Conversation[];
   readonly subscribe: Subscribe;
   start(): Promise<void>;
@@ -127,7 +129,8 @@ export interface Inbox {
   /**
    * A further device.  Rejects with a ClientError whose code is
    * "wrong-credentials" for a wrong name, password or Secret Key alike.
-   * confirm is asked before this device trusts what it was shown.
+   * A device that has pinned nothing asks confirm before it trusts the list
+   * that it was shown.
    */
   login(options: {
     account: string;
