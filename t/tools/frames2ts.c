@@ -66,27 +66,29 @@ static const struct frame frames[] = {
 
 /* --- names --------------------------------------------------------------- */
 
+struct name {
+    char s[64];
+};
+
 /* some_name or SOME-NAME becomes someName, or SomeName if upper. */
-static const char *
+static struct name
 camel(const char *name, int upper)
 {
-    static char buf[4][64];
-    static int  turn;
-    char       *out = buf[turn = (turn + 1) % 4];
+    struct name out;
     size_t      n = 0;
 
-    for (; *name && n < sizeof(buf[0]) - 1; name++) {
+    for (; *name && n < sizeof(out.s) - 1; name++) {
         if (*name == '_' || *name == '-') {
             upper = 1;
             continue;
         }
 
-        out[n++] = (char) (upper ? toupper((unsigned char) *name)
-                                 : tolower((unsigned char) *name));
+        out.s[n++] = (char) (upper ? toupper((unsigned char) *name)
+                                   : tolower((unsigned char) *name));
         upper = 0;
     }
 
-    out[n] = '\0';
+    out.s[n] = '\0';
     return out;
 }
 
@@ -107,7 +109,7 @@ static void
 print_type(const char *kind)
 {
     if (list_item(kind)) {
-        printf("readonly %sItem[]", camel(list_item(kind), 1));
+        printf("readonly %sItem[]", camel(list_item(kind), 1).s);
 
     } else {
         fputs(kind[0] == 'U' ? "number" : "Bytes", stdout);
@@ -125,7 +127,7 @@ static const char head[] =
     "//   interface <Name>Frame             its fields\n"
     "//   encode<Name>(tag, fields): Bytes  header and body; FrameError if a\n"
     "//                                     field does not fit\n"
-    "//   decode<Name>(body): <Name>Frame   FrameError unless body has exactly\n"
+    "//   decode<Name>(body): <Name>Frame   FrameError unless body has just\n"
     "//                                     that layout\n"
     "//\n"
     "// Numbers are JS numbers up to 2^53 - 1.  Bytes that decode returns are\n"
@@ -172,13 +174,13 @@ static const char open_frame[] =
     X(PAGE_MESSAGES)
 
 #define LIMIT(NAME) \
-    printf("  %s: %llu,\n", camel(#NAME, 0), (unsigned long long) SC_##NAME);
+    printf("  %s: %llu,\n", camel(#NAME, 0).s, (unsigned long long) SC_##NAME);
 
 #define ROLE(number, NAME, name) \
-    printf("  %s: %d,\n", camel(#name, 0), number);
+    printf("  %s: %d,\n", camel(#name, 0).s, number);
 
 #define ERROR_CODE(code, NAME, name, close, sentence) \
-    printf("  %s: %d,\n", camel(#NAME, 0), code);
+    printf("  %s: %d,\n", camel(#NAME, 0).s, code);
 
 #define ERROR_ROW(code, NAME, name, close, sentence) \
     printf("  %d: {\n    code: %d,\n    name: \"%s\",\n    close: %d,\n" \
@@ -191,7 +193,7 @@ print_frame_row(const struct frame *frame)
     unsigned role;
 
     printf("  0x%02x: {\n    type: 0x%02x,\n    name: \"%s\",\n    max: %u,\n",
-           frame->type, frame->type, camel(frame->name, 0), frame->max);
+           frame->type, frame->type, camel(frame->name, 0).s, frame->max);
 
     fputs("    roles: [", stdout);
     for (role = 0; role < SC_ROLE_COUNT; role++) {
@@ -203,10 +205,10 @@ print_frame_row(const struct frame *frame)
     fputs("],\n", stdout);
 
     if (frame->repeat) {
-        printf("    repeat: \"%s\",\n", camel(frame->repeat, 0));
+        printf("    repeat: \"%s\",\n", camel(frame->repeat, 0).s);
 
         if (!is(frame->answer, "NONE")) {
-            printf("    answer: \"%s\",\n", camel(frame->answer, 0));
+            printf("    answer: \"%s\",\n", camel(frame->answer, 0).s);
         }
     }
 
@@ -240,7 +242,7 @@ print_tables(void)
 
     fputs("};\n\nexport const frameTypes = {\n", stdout);
     for (i = 0; i < COUNT(frames); i++) {
-        printf("  %s: 0x%02x,\n", camel(frames[i].name, 0), frames[i].type);
+        printf("  %s: 0x%02x,\n", camel(frames[i].name, 0).s, frames[i].type);
     }
 
     fputs("} as const;\n\n"
@@ -272,7 +274,7 @@ static void
 print_members(const struct field *field)
 {
     for (; field->kind; field++) {
-        printf("  readonly %s: ", camel(field->name, 0));
+        printf("  readonly %s: ", camel(field->name, 0).s);
         print_type(field->kind);
         fputs(";\n", stdout);
     }
@@ -283,7 +285,7 @@ static void
 print_get(const char *kind)
 {
     if (list_item(kind)) {
-        printf("r.list(get%s)", camel(list_item(kind), 1));
+        printf("r.list(get%s)", camel(list_item(kind), 1).s);
 
     } else if (is(kind, "REST")) {
         fputs("r.rest()", stdout);
@@ -304,11 +306,12 @@ static void
 print_put(const struct field *field, const char *from)
 {
     const char *kind = field->kind;
-    const char *name = camel(field->name, 0);
+    struct name n = camel(field->name, 0);
+    const char *name = n.s;
 
     if (list_item(kind)) {
         printf("  w.list(%s.%s, put%s);\n", from, name,
-               camel(list_item(kind), 1));
+               camel(list_item(kind), 1).s);
 
     } else if (is(kind, "REST")) {
         printf("  w.bytes(%s.%s);\n", from, name);
@@ -329,7 +332,7 @@ print_object(const struct field *field, const char *indent)
 {
     fputs("{\n", stdout);
     for (; field->kind; field++) {
-        printf("%s  %s: ", indent, camel(field->name, 0));
+        printf("%s  %s: ", indent, camel(field->name, 0).s);
         print_get(field->kind);
         fputs(",\n", stdout);
     }
@@ -339,13 +342,15 @@ print_object(const struct field *field, const char *indent)
 static void
 print_item(const struct item *item)
 {
-    const char         *name = camel(item->name, 1);
+    struct name         n = camel(item->name, 1);
+    const char         *name = n.s;
     const struct field *field;
 
     printf("\nexport interface %sItem {\n", name);
     print_members(item->fields);
 
-    printf("}\n\nfunction get%s(r: FrameReader): %sItem {\n  return ", name, name);
+    printf("}\n\nfunction get%s(r: FrameReader): %sItem {\n  return ",
+           name, name);
     print_object(item->fields, "  ");
 
     printf(";\n}\n\nfunction put%s(w: FrameWriter, item: %sItem): void {\n",
@@ -359,7 +364,8 @@ print_item(const struct item *item)
 static void
 print_frame(const struct frame *frame)
 {
-    const char         *name = camel(frame->name, 1);
+    struct name         n = camel(frame->name, 1);
+    const char         *name = n.s;
     const struct field *field;
     int                 empty = frame->fields->kind == NULL;
 
