@@ -10,6 +10,7 @@ SHELL   := /bin/bash
 MAKEFLAGS += --no-builtin-rules
 .SUFFIXES:
 .DELETE_ON_ERROR:
+.SECONDARY:
 
 CC      ?= gcc
 ifeq ($(origin CC),default)
