@@ -1,0 +1,143 @@
+/*
+ * Databases and transactions, as the rest of the store sees them.
+ *
+ * A thin cover over LMDB; db.c alone includes lmdb.h.  Errors stick to the
+ * transaction: after the first one every call is a no-op that finds nothing,
+ * and the caller looks once, at its end.
+ */
+
+#ifndef SEALCHAT_STORE_DB_H
+#define SEALCHAT_STORE_DB_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include <sealchat/frames.h>
+
+/*
+ * What the store consists of.  Numbers in keys and values are big-endian, but
+ * for keys of the logs, which are the machine's own.
+ *
+ *     X(NAME, "name", numbered)
+ *
+ *     meta        schema, salt, indexed_to, customers (numbers given out)
+ *     cids        cid -> customer
+ *     customers   customer -> row (accounts.c)
+ *     accounts    account_id -> customer, generation, time, account record
+ *     wraps       account_id, generation, kind:1 -> wrap record
+ *     rosters     customer, version -> roster_id, roster
+ *     roster_ids  customer, roster_id -> version
+ *     sessions    customer, sid -> row (entry.h)
+ *     hellos      customer, sid -> hello
+ *     blocks      customer, position -> places of that and the next positions
+ *     cursors     customer, of_session:1, id -> position, time
+ *     log.<days>  place -> entry (entry.h); one for each retention class
+ *
+ * The rows of cids and accounts are never removed: a deletion empties them,
+ * so that neither name can be registered again.
+ */
+#define SC_DATABASES(X)                                                       \
+    X(META,       "meta",       0)                                            \
+    X(CIDS,       "cids",       0)                                            \
+    X(CUSTOMERS,  "customers",  0)                                            \
+    X(ACCOUNTS,   "accounts",   0)                                            \
+    X(WRAPS,      "wraps",      0)                                            \
+    X(ROSTERS,    "rosters",    0)                                            \
+    X(ROSTER_IDS, "roster_ids", 0)                                            \
+    X(SESSIONS,   "sessions",   0)                                            \
+    X(HELLOS,     "hellos",     0)                                            \
+    X(BLOCKS,     "blocks",     0)                                            \
+    X(CURSORS,    "cursors",    0)                                            \
+    X(LOG_90,     "log.90",     1)
+
+#define SC_DATABASE_ENUM(NAME, name, numbered) SC_DB_##NAME,
+enum sc_db_name { SC_DATABASES(SC_DATABASE_ENUM) SC_DB_COUNT };
+#undef SC_DATABASE_ENUM
+
+/* Of what is on disk.  A store with a higher one is refused. */
+#define SC_DB_SCHEMA  1u
+
+struct sc_db;
+struct sc_txn;
+struct sc_walk;
+
+/* Opens the file store.mdb in a directory that exists and is locked, makes it
+ * if missing, and checks its schema.  NULL, and a sentence in why[]. */
+struct sc_db *sc_db_open(const char *directory, uint64_t map_size, char *why,
+                         size_t why_size);
+void sc_db_close(struct sc_db *db);
+
+/*
+ * A reading transaction, for any thread: what was durable when it began.
+ * NULL on failure.  sc_txn_end() ends it; pointers got from it die then.
+ */
+struct sc_txn *sc_txn_read(struct sc_db *db);
+
+/*
+ * The writing transaction, for the commit thread; never NULL, but it may be
+ * born with an error.  Either sc_txn_commit() or sc_txn_end() ends it; the
+ * latter drops what was written.
+ */
+struct sc_txn *sc_txn_write(struct sc_db *db);
+void sc_txn_end(struct sc_txn *txn);
+
+/*
+ * Makes everything durable or nothing.  SC_E_NONE, or SC_E_STORAGE_FULL or
+ * SC_E_STORAGE_FAILED with a sentence in why[].  After a sync that failed, the
+ * disk's content is unknown: every later writing transaction is refused.
+ */
+enum sc_error_code sc_txn_commit(struct sc_txn *txn, char *why,
+                                 size_t why_size);
+
+/* True once an error stuck. */
+int sc_txn_failed(const struct sc_txn *txn);
+
+/* Makes an error of the caller's (an errno) stick. */
+void sc_txn_fail(struct sc_txn *txn, int error);
+
+/* True when something was put or deleted. */
+int sc_txn_dirty(const struct sc_txn *txn);
+
+/* 1 and the value, in place: to the next put of a writing transaction, or the
+ * end of a reading one.  0: there is none, or an error stuck. */
+int sc_txn_get(struct sc_txn *txn, enum sc_db_name name, const void *key,
+               size_t key_n, struct sc_bytes *value);
+int sc_txn_get_number(struct sc_txn *txn, enum sc_db_name name, uint64_t key,
+                      struct sc_bytes *value);
+
+void sc_txn_put(struct sc_txn *txn, enum sc_db_name name, const void *key,
+                size_t key_n, const void *value, size_t value_n);
+void sc_txn_del(struct sc_txn *txn, enum sc_db_name name, const void *key,
+                size_t key_n);
+
+/* Room for a value behind the last of a numbered database, to be filled in
+ * before the next call; NULL when an error stuck. */
+uint8_t *sc_txn_append(struct sc_txn *txn, enum sc_db_name name, uint64_t key,
+                       size_t value_n);
+
+/*
+ * Walks a database in the order of its keys.  NULL when an error stuck.  Each
+ * step returns 1 and where it stands, or 0 at the end.  Closed before its
+ * transaction ends.
+ */
+struct sc_walk *sc_walk_open(struct sc_txn *txn, enum sc_db_name name);
+void sc_walk_close(struct sc_walk *walk);
+
+/* The first key that is not below. */
+int sc_walk_seek(struct sc_walk *walk, const void *key, size_t key_n,
+                 struct sc_bytes *found, struct sc_bytes *value);
+int sc_walk_next(struct sc_walk *walk, struct sc_bytes *found,
+                 struct sc_bytes *value);
+
+/* The last key that is not above. */
+int sc_walk_seek_down(struct sc_walk *walk, const void *key, size_t key_n,
+                      struct sc_bytes *found, struct sc_bytes *value);
+
+/* The same on a numbered database. */
+int sc_walk_seek_number(struct sc_walk *walk, uint64_t key, uint64_t *found,
+                        struct sc_bytes *value);
+int sc_walk_next_number(struct sc_walk *walk, uint64_t *found,
+                        struct sc_bytes *value);
+int sc_walk_last_number(struct sc_walk *walk, uint64_t *found);
+
+#endif

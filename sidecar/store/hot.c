@@ -1,0 +1,558 @@
+/*
+ * Hot state: the map of sessions, the table of customers, staging, publishing
+ * and eviction.  It touches no database.
+ *
+ * The commit thread is the only writer, so it reads without the lock; it
+ * takes the lock for every change that another thread could see half done.
+ */
+
+#include "hot.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include <sodium.h>
+
+#define FIRST_BUCKETS    1024u
+#define FIRST_CUSTOMERS  64u
+#define FIRST_TAIL       16u
+
+/* A tail's memory that is kept over a checkpoint, in places. */
+#define KEPT_TAIL        256u
+
+/* One call evicts from this share of the map at most: readers wait for it. */
+#define EVICT_SHARE      8u
+
+int
+sc_hot_init(struct sc_hot *hot, size_t max_sessions)
+{
+    memset(hot, 0, sizeof(*hot));
+    hot->max_sessions = max_sessions;
+    hot->n_buckets = FIRST_BUCKETS;
+    hot->n_customers = FIRST_CUSTOMERS;
+    hot->buckets = calloc(hot->n_buckets, sizeof(hot->buckets[0]));
+    hot->customers = calloc(hot->n_customers, sizeof(hot->customers[0]));
+    pthread_mutex_init(&hot->lock, NULL);
+    randombytes_buf(hot->key, sizeof(hot->key));
+
+    if (hot->buckets == NULL || hot->customers == NULL) {
+        sc_hot_free(hot);
+        return -1;
+    }
+
+    return 0;
+}
+
+static void
+free_session(struct sc_hot_session *session)
+{
+    free(session->state);
+    free(session->staged);
+    free(session);
+}
+
+static void
+free_customer(struct sc_hot_customer *customer)
+{
+    if (customer != NULL) {
+        free(customer->tail);
+        free(customer);
+    }
+}
+
+void
+sc_hot_free(struct sc_hot *hot)
+{
+    size_t i;
+
+    for (i = 0; hot->buckets != NULL && i < hot->n_buckets; i++) {
+        while (hot->buckets[i] != NULL) {
+            struct sc_hot_session *session = hot->buckets[i];
+
+            hot->buckets[i] = session->bucket_next;
+            free_session(session);
+        }
+    }
+
+    for (i = 0; hot->customers != NULL && i < hot->n_customers; i++) {
+        free_customer(hot->customers[i]);
+    }
+
+    free(hot->buckets);
+    free(hot->customers);
+    pthread_mutex_destroy(&hot->lock);
+}
+
+
+/* --- customers ----------------------------------------------------------- */
+
+struct sc_hot_customer *
+sc_hot_customer(const struct sc_hot *hot, uint64_t number)
+{
+    return number < hot->n_customers ? hot->customers[number] : NULL;
+}
+
+static int
+make_room_for_customer(struct sc_hot *hot, uint64_t number)
+{
+    size_t                   n = hot->n_customers;
+    struct sc_hot_customer **grown;
+
+    while (n <= number) {
+        n *= 2;
+    }
+
+    if (n == hot->n_customers) {
+        return 0;
+    }
+
+    pthread_mutex_lock(&hot->lock);
+    grown = realloc(hot->customers, n * sizeof(grown[0]));
+    if (grown != NULL) {
+        memset(grown + hot->n_customers, 0,
+               (n - hot->n_customers) * sizeof(grown[0]));
+        hot->customers = grown;
+        hot->n_customers = n;
+    }
+    pthread_mutex_unlock(&hot->lock);
+
+    return grown == NULL ? -1 : 0;
+}
+
+struct sc_hot_customer *
+sc_hot_add_customer(struct sc_hot *hot, uint64_t number, uint64_t head)
+{
+    struct sc_hot_customer *customer;
+
+    if (make_room_for_customer(hot, number) != 0) {
+        return NULL;
+    }
+
+    customer = calloc(1, sizeof(*customer));
+    if (customer == NULL) {
+        return NULL;
+    }
+
+    customer->number = number;
+    customer->head = head;
+    customer->tail_first = head + 1;
+
+    pthread_mutex_lock(&hot->lock);
+    hot->customers[number] = customer;
+    pthread_mutex_unlock(&hot->lock);
+
+    return customer;
+}
+
+uint64_t
+sc_hot_head(const struct sc_hot_customer *customer)
+{
+    return customer->head + customer->staged;
+}
+
+
+/* --- sessions ------------------------------------------------------------ */
+
+/* Keyed, because a visitor can choose among the sids it makes. */
+static uint64_t
+hash_of(const struct sc_hot *hot, uint64_t customer, const uint8_t sid[32])
+{
+    uint8_t  input[8 + 32];
+    uint64_t hash;
+
+    memcpy(input, &customer, 8);
+    memcpy(input + 8, sid, 32);
+    crypto_shorthash((unsigned char *) &hash, input, sizeof(input), hot->key);
+
+    return hash;
+}
+
+static struct sc_hot_session **
+bucket_of(const struct sc_hot *hot, uint64_t hash)
+{
+    return &hot->buckets[hash & (hot->n_buckets - 1)];
+}
+
+struct sc_hot_session *
+sc_hot_session(const struct sc_hot *hot, uint64_t customer,
+               const uint8_t sid[32])
+{
+    uint64_t               hash = hash_of(hot, customer, sid);
+    struct sc_hot_session *session = *bucket_of(hot, hash);
+
+    while (session != NULL
+           && (session->hash != hash || session->customer->number != customer
+               || memcmp(session->sid, sid, 32) != 0))
+    {
+        session = session->bucket_next;
+    }
+
+    return session;
+}
+
+/* Under the lock.  A map that cannot grow only gets slower. */
+static void
+grow(struct sc_hot *hot)
+{
+    size_t                  n = hot->n_buckets, i;
+    struct sc_hot_session **old = hot->buckets;
+    struct sc_hot_session **grown = calloc(2 * n, sizeof(grown[0]));
+
+    if (grown == NULL) {
+        return;
+    }
+
+    hot->buckets = grown;
+    hot->n_buckets = 2 * n;
+
+    for (i = 0; i < n; i++) {
+        while (old[i] != NULL) {
+            struct sc_hot_session  *session = old[i];
+            struct sc_hot_session **bucket = bucket_of(hot, session->hash);
+
+            old[i] = session->bucket_next;
+            session->bucket_next = *bucket;
+            *bucket = session;
+        }
+    }
+
+    free(old);
+}
+
+struct sc_hot_session *
+sc_hot_add_session(struct sc_hot *hot, struct sc_hot_customer *customer,
+                   const uint8_t sid[32], struct sc_session_state *state)
+{
+    struct sc_hot_session  *session = calloc(1, sizeof(*session));
+    struct sc_hot_session **bucket;
+
+    if (session == NULL) {
+        free(state);
+        return NULL;
+    }
+
+    session->customer = customer;
+    session->hash = hash_of(hot, customer->number, sid);
+    session->state = state;
+    session->stored = state != NULL;
+    session->used = 1;
+    memcpy(session->sid, sid, 32);
+
+    pthread_mutex_lock(&hot->lock);
+    if (hot->n_sessions >= hot->n_buckets) {
+        grow(hot);
+    }
+    bucket = bucket_of(hot, session->hash);
+    session->bucket_next = *bucket;
+    *bucket = session;
+    hot->n_sessions++;
+    pthread_mutex_unlock(&hot->lock);
+
+    return session;
+}
+
+/* Under the lock. */
+static void
+remove_session(struct sc_hot *hot, struct sc_hot_session *session)
+{
+    struct sc_hot_session **at = bucket_of(hot, session->hash);
+
+    while (*at != session) {
+        at = &(*at)->bucket_next;
+    }
+
+    *at = session->bucket_next;
+    hot->n_sessions--;
+    free_session(session);
+}
+
+const struct sc_session_state *
+sc_hot_state(const struct sc_hot_session *session)
+{
+    return session->staged != NULL ? session->staged : session->state;
+}
+
+
+/* --- staging ------------------------------------------------------------- */
+
+/* Room for one more place.  A published tail moves under the lock. */
+static int
+make_room_for_place(struct sc_hot *hot, struct sc_hot_customer *customer)
+{
+    size_t    room = customer->room ? 2 * customer->room : FIRST_TAIL;
+    uint64_t *tail;
+
+    if (customer->n_tail + customer->staged < customer->room) {
+        return 0;
+    }
+
+    pthread_mutex_lock(&hot->lock);
+    tail = realloc(customer->tail, room * sizeof(tail[0]));
+    if (tail != NULL) {
+        customer->tail = tail;
+        customer->room = room;
+    }
+    pthread_mutex_unlock(&hot->lock);
+
+    return tail == NULL ? -1 : 0;
+}
+
+/* A staged state with room for the sender of one more message. */
+static struct sc_session_state *
+staged_state(struct sc_hot *hot, struct sc_hot_session *session)
+{
+    struct sc_session_state *state = session->staged;
+    struct sc_session_state *copy;
+
+    if (state != NULL && state->n < state->room) {
+        return state;
+    }
+
+    copy = sc_session_state_copy(sc_hot_state(session));
+    if (copy == NULL) {
+        return NULL;
+    }
+
+    if (state == NULL) {
+        session->touched_next = hot->touched_sessions;
+        hot->touched_sessions = session;
+    }
+
+    free(state);
+    session->staged = copy;
+    return copy;
+}
+
+static void
+touch_customer(struct sc_hot *hot, struct sc_hot_customer *customer)
+{
+    if (!customer->touched) {
+        customer->touched = 1;
+        customer->touched_next = hot->touched_customers;
+        hot->touched_customers = customer;
+    }
+}
+
+static int
+fail_to_stage(struct sc_hot *hot, struct sc_hot_session *session)
+{
+    if (sc_hot_state(session) == NULL) {
+        pthread_mutex_lock(&hot->lock);
+        remove_session(hot, session);
+        pthread_mutex_unlock(&hot->lock);
+    }
+
+    return -1;
+}
+
+int
+sc_hot_stage(struct sc_hot *hot, struct sc_hot_session *session,
+             const struct sc_entry *entry, uint64_t place)
+{
+    struct sc_hot_customer  *customer = session->customer;
+    struct sc_session_state *state;
+
+    if (make_room_for_place(hot, customer) != 0) {
+        return fail_to_stage(hot, session);
+    }
+
+    state = staged_state(hot, session);
+    if (state == NULL) {
+        return fail_to_stage(hot, session);
+    }
+
+    if (entry->ordinal == 1) {
+        session->first_place = place;
+    }
+
+    session->used = 1;
+    touch_customer(hot, customer);
+    customer->tail[customer->n_tail + customer->staged++] = place;
+    sc_session_state_append(state, entry, place);
+    return 0;
+}
+
+static void
+publish_session(struct sc_hot *hot, struct sc_hot_session *session)
+{
+    struct sc_hot_customer *customer = session->customer;
+
+    if (session->state == NULL) {
+        session->unstored_next = customer->unstored;
+        customer->unstored = session;
+    }
+
+    if (!session->dirty) {
+        session->dirty = 1;
+        session->dirty_next = hot->dirty_sessions;
+        hot->dirty_sessions = session;
+        hot->n_dirty++;
+    }
+
+    free(session->state);
+    session->state = session->staged;
+    session->staged = NULL;
+}
+
+static void
+publish_customer(struct sc_hot *hot, struct sc_hot_customer *customer)
+{
+    if (!customer->dirty) {
+        customer->dirty = 1;
+        customer->dirty_next = hot->dirty_customers;
+        hot->dirty_customers = customer;
+    }
+
+    customer->head += customer->staged;
+    customer->n_tail += customer->staged;
+    customer->staged = 0;
+    customer->touched = 0;
+}
+
+void
+sc_hot_publish(struct sc_hot *hot)
+{
+    struct sc_hot_session  *session;
+    struct sc_hot_customer *customer;
+
+    pthread_mutex_lock(&hot->lock);
+
+    for (session = hot->touched_sessions; session != NULL;
+         session = session->touched_next)
+    {
+        publish_session(hot, session);
+    }
+
+    for (customer = hot->touched_customers; customer != NULL;
+         customer = customer->touched_next)
+    {
+        publish_customer(hot, customer);
+    }
+
+    pthread_mutex_unlock(&hot->lock);
+
+    hot->touched_sessions = NULL;
+    hot->touched_customers = NULL;
+}
+
+static void
+forget_customers(struct sc_hot *hot, uint64_t first)
+{
+    size_t i;
+
+    for (i = (size_t) first; i < hot->n_customers; i++) {
+        free_customer(hot->customers[i]);
+        hot->customers[i] = NULL;
+    }
+}
+
+void
+sc_hot_rollback(struct sc_hot *hot, uint64_t customers_end)
+{
+    pthread_mutex_lock(&hot->lock);
+
+    while (hot->touched_sessions != NULL) {
+        struct sc_hot_session *session = hot->touched_sessions;
+
+        hot->touched_sessions = session->touched_next;
+        free(session->staged);
+        session->staged = NULL;
+        if (session->state == NULL) {
+            remove_session(hot, session);
+        }
+    }
+
+    while (hot->touched_customers != NULL) {
+        struct sc_hot_customer *customer = hot->touched_customers;
+
+        hot->touched_customers = customer->touched_next;
+        customer->staged = 0;
+        customer->touched = 0;
+    }
+
+    forget_customers(hot, customers_end);
+
+    pthread_mutex_unlock(&hot->lock);
+}
+
+
+/* --- after a checkpoint -------------------------------------------------- */
+
+static void
+clean_customer(struct sc_hot_customer *customer)
+{
+    customer->dirty = 0;
+    customer->unstored = NULL;
+    customer->tail_first = customer->head + 1;
+    customer->n_tail = 0;
+
+    if (customer->room > KEPT_TAIL) {
+        free(customer->tail);
+        customer->tail = NULL;
+        customer->room = 0;
+    }
+}
+
+void
+sc_hot_clean(struct sc_hot *hot)
+{
+    struct sc_hot_session  *session;
+    struct sc_hot_customer *customer;
+
+    pthread_mutex_lock(&hot->lock);
+
+    for (session = hot->dirty_sessions; session != NULL;
+         session = session->dirty_next)
+    {
+        session->dirty = 0;
+        session->stored = 1;
+    }
+
+    for (customer = hot->dirty_customers; customer != NULL;
+         customer = customer->dirty_next)
+    {
+        clean_customer(customer);
+    }
+
+    hot->dirty_sessions = NULL;
+    hot->dirty_customers = NULL;
+    hot->n_dirty = 0;
+
+    pthread_mutex_unlock(&hot->lock);
+}
+
+/* Under the lock.  Evicts what it can of one bucket. */
+static void
+evict_bucket(struct sc_hot *hot, struct sc_hot_session *session)
+{
+    while (session != NULL) {
+        struct sc_hot_session *next = session->bucket_next;
+
+        if (session->used) {
+            session->used = 0;
+        } else if (!session->dirty) {
+            remove_session(hot, session);
+        }
+
+        session = next;
+    }
+}
+
+void
+sc_hot_evict(struct sc_hot *hot)
+{
+    size_t steps = hot->n_buckets / EVICT_SHARE;
+
+    if (hot->n_sessions <= hot->max_sessions) {
+        return;
+    }
+
+    pthread_mutex_lock(&hot->lock);
+
+    while (steps-- > 0 && hot->n_sessions > hot->max_sessions) {
+        evict_bucket(hot, hot->buckets[hot->hand]);
+        hot->hand = (hot->hand + 1) & (hot->n_buckets - 1);
+    }
+
+    pthread_mutex_unlock(&hot->lock);
+}

@@ -1,0 +1,180 @@
+/*
+ * What the files of the store share: the store itself, and the steps of which
+ * apply and the reading functions are made.
+ *
+ * Every step that takes a transaction leaves its failures stuck to it.
+ */
+
+#ifndef SEALCHAT_STORE_STATE_H
+#define SEALCHAT_STORE_STATE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "../store.h"
+#include "db.h"
+#include "entry.h"
+#include "hot.h"
+
+#define SC_KEY_MAX        41u    /* account_id, generation, kind and others */
+#define SC_CUSTOMER_ROW   98u
+
+/* Places in one block: it stays within half a page of LMDB. */
+#define SC_BLOCK_PLACES   240u
+
+/* Nothing is appended while more than this would have to be replayed. */
+#define SC_REPLAY_MAX     100000u
+
+/* Days that messages are kept, of the one class in use. */
+#define SC_CLASS_90       90u
+
+struct sc_cursors;
+
+struct sc_store {
+    int                lock_fd;
+    struct sc_db      *db;
+    struct sc_hot      hot;
+    struct sc_cursors *cursors;
+    uint8_t           *salt_secret;
+
+    /* The commit thread's: as of what was committed. */
+    uint64_t           last_place;
+    uint64_t           indexed_to;
+    uint64_t           customers;      /* numbers given out */
+    uint64_t           checkpoint_at;  /* the place that makes one due */
+    uint32_t           checkpoint_every;
+};
+
+/* One call of apply: the same numbers as the transaction would leave them. */
+struct sc_apply {
+    struct sc_store *store;
+    struct sc_txn   *txn;
+    uint64_t         last_place;
+    uint64_t         customers;
+};
+
+
+/* --- customers (accounts.c) ---------------------------------------------- */
+
+struct sc_customer_row {
+    uint8_t  cid[32];
+    uint8_t  account_id[32];
+    uint16_t days;               /* retention class */
+    uint64_t time;               /* of the registration */
+    uint64_t version;            /* of the present roster */
+    uint64_t generation;
+    uint64_t head;               /* as of indexed_to */
+};
+
+/* 1, or 0. */
+int sc_customer_row(struct sc_txn *txn, uint64_t number,
+                    struct sc_customer_row *row);
+void sc_customer_row_put(struct sc_txn *txn, uint64_t number,
+                         const struct sc_customer_row *row);
+
+enum sc_error_code sc_register(struct sc_apply *apply, struct sc_op *op);
+enum sc_error_code sc_account_swap(struct sc_apply *apply, struct sc_op *op);
+
+
+/* --- messages (append.c, pages.c) ---------------------------------------- */
+
+enum sc_error_code sc_append(struct sc_apply *apply, struct sc_op *op);
+
+/* From memory or from disk; NULL if there is none, or on failure.  last: the
+ * numbers of customers given out so far. */
+struct sc_hot_customer *sc_load_customer(struct sc_store *store,
+                                         struct sc_txn *txn, uint64_t number,
+                                         uint64_t last);
+struct sc_hot_session *sc_load_session(struct sc_store *store,
+                                       struct sc_txn *txn,
+                                       struct sc_hot_customer *customer,
+                                       const uint8_t sid[32]);
+
+/* The entry at a place.  1; 0 if there is none (then it was removed with all
+ * that is older). */
+int sc_entry_at(struct sc_txn *txn, uint64_t place, struct sc_entry *entry);
+
+
+/* --- cursors (cursors.c) ------------------------------------------------- */
+
+struct sc_cursors *sc_cursors_new(uint32_t delay_ms);
+void sc_cursors_free(struct sc_cursors *cursors);
+
+/* Whether the operation holds; changes nothing. */
+enum sc_error_code sc_cursor_check(struct sc_apply *apply,
+                                   const struct sc_op *op);
+
+/* Room for n more, so that adding cannot fail.  0, or -1. */
+int sc_cursors_reserve(struct sc_store *store, size_t n);
+void sc_cursors_add(struct sc_store *store, const struct sc_op *op);
+
+/* Whether those in memory are many or old enough to be written. */
+int sc_cursors_due(const struct sc_store *store);
+
+/* Puts all that are in memory; they are forgotten once this is committed. */
+void sc_cursors_put(struct sc_store *store, struct sc_txn *txn);
+void sc_cursors_clear(struct sc_store *store);
+
+/* 0 and the cursor (0: none), or -1. */
+int sc_cursor_get(struct sc_store *store, uint64_t customer, int of_session,
+                  const uint8_t id[32], uint64_t *position);
+
+
+/* --- checkpoints (checkpoint.c) ------------------------------------------ */
+
+/*
+ * Writes the rows of dirty sessions, the blocks and heads of dirty customers,
+ * the cursors, and the place up to which all of this now speaks of the log:
+ * in one transaction.  0, or -1 and a sentence.
+ */
+int sc_checkpoint(struct sc_store *store, char *why, size_t why_size);
+
+/* Reads the log from the last checkpoint to its end into hot state.  0, or -1
+ * and a sentence. */
+int sc_replay(struct sc_store *store, char *why, size_t why_size);
+
+
+/* --- keys ---------------------------------------------------------------- */
+
+/* customer:8 id:32 */
+static inline size_t
+sc_key_of_id(uint8_t key[SC_KEY_MAX], uint64_t customer, const uint8_t id[32])
+{
+    struct sc_writer w = sc_writer_of(key, SC_KEY_MAX);
+
+    sc_put_uint(&w, customer, 8);
+    sc_put_bytes(&w, id, 32);
+    return 40;
+}
+
+/* customer:8 number:8 */
+static inline size_t
+sc_key_of_number(uint8_t key[SC_KEY_MAX], uint64_t customer, uint64_t number)
+{
+    struct sc_writer w = sc_writer_of(key, SC_KEY_MAX);
+
+    sc_put_uint(&w, customer, 8);
+    sc_put_uint(&w, number, 8);
+    return 16;
+}
+
+/* A number that is a whole key or value. */
+static inline void
+sc_put_number(uint8_t out[8], uint64_t number)
+{
+    struct sc_writer w = sc_writer_of(out, 8);
+
+    sc_put_uint(&w, number, 8);
+}
+
+/* 0 unless the bytes are one number. */
+static inline uint64_t
+sc_number_of(struct sc_bytes bytes)
+{
+    struct sc_reader r = sc_reader_of(bytes.p, bytes.n);
+    uint64_t         number = sc_get_uint(&r, 8);
+
+    return sc_reader_done(&r) ? number : 0;
+}
+
+#endif

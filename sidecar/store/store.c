@@ -1,0 +1,410 @@
+/*
+ * The store as a whole: opening, closing, and applying a list of operations
+ * as one transaction.
+ *
+ * The order is always the same: compare and stage, commit, publish.  Nothing
+ * is published that is not durable.
+ */
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <sodium.h>
+
+#include "state.h"
+
+#define SALT_BYTES          32u
+#define CHECKPOINT_EVERY    16384u
+#define HOT_SESSIONS        65536u
+
+
+/* --- opening and closing ------------------------------------------------- */
+
+static int
+make_directory(const char *path, char *why, size_t why_size)
+{
+    char parent[PATH_MAX];
+    char *slash;
+    int  fd;
+
+    if (mkdir(path, 0700) != 0) {
+        if (errno == EEXIST) {
+            return 0;
+        }
+        snprintf(why, why_size, "could not make %s: %s", path,
+                 strerror(errno));
+        return -1;
+    }
+
+    /* The new name survives a power cut only when its parent is synced. */
+    if ((size_t) snprintf(parent, sizeof(parent), "%s", path)
+        >= sizeof(parent))
+    {
+        return 0;
+    }
+
+    slash = strrchr(parent, '/');
+    if (slash == NULL) {
+        strcpy(parent, ".");
+    } else {
+        slash[slash == parent] = '\0';
+    }
+
+    fd = open(parent, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0 || fsync(fd) != 0) {
+        snprintf(why, why_size, "could not sync %s: %s", parent,
+                 strerror(errno));
+        if (fd >= 0) {
+            close(fd);
+        }
+        return -1;
+    }
+
+    close(fd);
+    return 0;
+}
+
+static int
+lock_directory(const char *path, char *why, size_t why_size)
+{
+    char file[PATH_MAX];
+    int  fd;
+
+    if ((size_t) snprintf(file, sizeof(file), "%s/lock", path)
+        >= sizeof(file))
+    {
+        snprintf(why, why_size, "the path %.100s... is too long", path);
+        return -1;
+    }
+
+    fd = open(file, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    if (fd < 0) {
+        snprintf(why, why_size, "could not open %s: %s", file,
+                 strerror(errno));
+        return -1;
+    }
+
+    if (flock(fd, LOCK_EX | LOCK_NB) != 0) {
+        if (errno == EWOULDBLOCK) {
+            snprintf(why, why_size, "another sealchatd uses the store in %s",
+                     path);
+        } else {
+            snprintf(why, why_size, "could not lock %s: %s", file,
+                     strerror(errno));
+        }
+        close(fd);
+        return -1;
+    }
+
+    return fd;
+}
+
+/* The secret, the first time with a commit of its own. */
+static int
+load_salt(struct sc_store *store, char *why, size_t why_size)
+{
+    struct sc_txn  *txn = sc_txn_write(store->db);
+    struct sc_bytes value;
+
+    store->salt_secret = sodium_malloc(SALT_BYTES);
+    if (store->salt_secret == NULL) {
+        sc_txn_fail(txn, ENOMEM);
+    } else if (!sc_txn_get(txn, SC_DB_META, "salt", 4, &value)) {
+        randombytes_buf(store->salt_secret, SALT_BYTES);
+        sc_txn_put(txn, SC_DB_META, "salt", 4, store->salt_secret,
+                   SALT_BYTES);
+    } else if (value.n == SALT_BYTES) {
+        memcpy(store->salt_secret, value.p, SALT_BYTES);
+    } else {
+        sc_txn_fail(txn, EBADMSG);
+    }
+
+    if (sc_txn_commit(txn, why, why_size) != SC_E_NONE) {
+        return -1;
+    }
+
+    sodium_mprotect_readonly(store->salt_secret);
+    return 0;
+}
+
+static int
+load_counters(struct sc_store *store, char *why, size_t why_size)
+{
+    struct sc_txn  *txn = sc_txn_read(store->db);
+    struct sc_bytes value;
+    int             failed;
+
+    if (txn == NULL) {
+        snprintf(why, why_size, "could not read the store");
+        return -1;
+    }
+
+    if (sc_txn_get(txn, SC_DB_META, "customers", 9, &value)) {
+        store->customers = sc_number_of(value);
+    }
+    if (sc_txn_get(txn, SC_DB_META, "indexed_to", 10, &value)) {
+        store->indexed_to = sc_number_of(value);
+    }
+
+    failed = sc_txn_failed(txn);
+    sc_txn_end(txn);
+
+    if (failed) {
+        snprintf(why, why_size, "could not read the store's counters");
+        return -1;
+    }
+
+    return 0;
+}
+
+/* Frees what was made so far, in any order of failure. */
+static void
+release(struct sc_store *store)
+{
+    if (store->hot.buckets != NULL) {
+        sc_hot_free(&store->hot);
+    }
+    sc_cursors_free(store->cursors);
+    if (store->db != NULL) {
+        sc_db_close(store->db);
+    }
+    if (store->lock_fd >= 0) {
+        close(store->lock_fd);
+    }
+    sodium_free(store->salt_secret);
+    free(store);
+}
+
+static int
+open_all(struct sc_store *store, const struct sc_store_options *options,
+         char *why, size_t why_size)
+{
+    if (make_directory(options->path, why, why_size) != 0) {
+        return -1;
+    }
+
+    store->lock_fd = lock_directory(options->path, why, why_size);
+    if (store->lock_fd < 0) {
+        return -1;
+    }
+
+    store->db = sc_db_open(options->path, options->map_size, why, why_size);
+    if (store->db == NULL) {
+        return -1;
+    }
+
+    if (sc_hot_init(&store->hot, options->hot_sessions
+                                 ? options->hot_sessions
+                                 : HOT_SESSIONS) != 0
+        || (store->cursors = sc_cursors_new(options->cursor_delay)) == NULL)
+    {
+        snprintf(why, why_size, "no memory for the store");
+        return -1;
+    }
+
+    if (load_salt(store, why, why_size) != 0
+        || load_counters(store, why, why_size) != 0
+        || sc_replay(store, why, why_size) != 0)
+    {
+        return -1;
+    }
+
+    store->checkpoint_at = store->indexed_to + store->checkpoint_every;
+    return 0;
+}
+
+struct sc_store *
+sc_store_open(const struct sc_store_options *options, char *why,
+              size_t why_size)
+{
+    struct sc_store *store;
+
+    if (sodium_init() < 0) {
+        snprintf(why, why_size, "libsodium could not be initialised");
+        return NULL;
+    }
+
+    store = calloc(1, sizeof(*store));
+    if (store == NULL) {
+        snprintf(why, why_size, "no memory for the store");
+        return NULL;
+    }
+
+    store->lock_fd = -1;
+    store->checkpoint_every = options->checkpoint_every
+                              ? options->checkpoint_every
+                              : CHECKPOINT_EVERY;
+
+    if (open_all(store, options, why, why_size) != 0) {
+        release(store);
+        return NULL;
+    }
+
+    return store;
+}
+
+void
+sc_store_close(struct sc_store *store)
+{
+    char why[256];
+
+    /* If this fails, the next open replays instead. */
+    (void) sc_checkpoint(store, why, sizeof(why));
+    release(store);
+}
+
+const uint8_t *
+sc_store_salt_secret(struct sc_store *store)
+{
+    return store->salt_secret;
+}
+
+
+/* --- applying ------------------------------------------------------------ */
+
+/* Errors that say of an operation that nothing of it was done. */
+static enum sc_error_code
+apply_one(struct sc_apply *apply, struct sc_op *op)
+{
+    switch (op->kind) {
+    case SC_OP_APPEND:
+        return sc_append(apply, op);
+    case SC_OP_REGISTER:
+        return sc_register(apply, op);
+    case SC_OP_ACCOUNT:
+        return sc_account_swap(apply, op);
+    case SC_OP_CURSOR:
+        return sc_cursor_check(apply, op);
+    }
+
+    return SC_E_INTERNAL;
+}
+
+static size_t
+count(const struct sc_op *ops, enum sc_op_kind kind)
+{
+    size_t n = 0;
+
+    for (; ops != NULL; ops = ops->next) {
+        n += ops->kind == kind;
+    }
+
+    return n;
+}
+
+static int
+fail_all(struct sc_op *ops, enum sc_error_code error)
+{
+    for (; ops != NULL; ops = ops->next) {
+        ops->error = error;
+    }
+
+    return -1;
+}
+
+/* What may fail without a word to the clients: it is tried again. */
+static void
+upkeep(struct sc_store *store, char *why, size_t why_size)
+{
+    char   detail[256];
+    size_t dirty_max = store->hot.max_sessions / 2;
+
+    if (store->last_place >= store->checkpoint_at
+        || store->hot.n_dirty > dirty_max)
+    {
+        if (sc_checkpoint(store, detail, sizeof(detail)) != 0) {
+            snprintf(why, why_size, "no checkpoint: %s", detail);
+        }
+    }
+
+    sc_hot_evict(&store->hot);
+}
+
+/* Everything up to the commit, and the commit. */
+static enum sc_error_code
+transact(struct sc_apply *apply, struct sc_op *ops, int write_cursors,
+         char *why, size_t why_size)
+{
+    struct sc_op *op;
+
+    for (op = ops; op != NULL && !sc_txn_failed(apply->txn); op = op->next) {
+        op->error = apply_one(apply, op);
+    }
+
+    if (sc_cursors_reserve(apply->store, count(ops, SC_OP_CURSOR)) != 0) {
+        sc_txn_fail(apply->txn, ENOMEM);
+    }
+
+    if (write_cursors) {
+        sc_cursors_put(apply->store, apply->txn);
+    }
+
+    return sc_txn_commit(apply->txn, why, why_size);
+}
+
+static void
+publish(struct sc_apply *apply, struct sc_op *ops, int wrote_cursors)
+{
+    struct sc_store *store = apply->store;
+    struct sc_op    *op;
+
+    store->last_place = apply->last_place;
+    store->customers = apply->customers;
+    sc_hot_publish(&store->hot);
+
+    if (wrote_cursors) {
+        sc_cursors_clear(store);
+    }
+
+    for (op = ops; op != NULL; op = op->next) {
+        if (op->kind == SC_OP_CURSOR && op->error == SC_E_NONE) {
+            sc_cursors_add(store, op);
+        }
+    }
+}
+
+/* Whether a crash after these messages would mean a replay beyond bounds. */
+static int
+too_far_ahead(struct sc_store *store, size_t appends, char *why,
+              size_t why_size)
+{
+    return appends > 0
+           && store->last_place + appends - store->indexed_to > SC_REPLAY_MAX
+           && sc_checkpoint(store, why, why_size) != 0;
+}
+
+int
+sc_store_apply(struct sc_store *store, struct sc_op *ops, char *why,
+               size_t why_size)
+{
+    struct sc_apply    apply = { .store = store };
+    enum sc_error_code error;
+    int                write_cursors = sc_cursors_due(store);
+
+    why[0] = '\0';
+
+    if (too_far_ahead(store, count(ops, SC_OP_APPEND), why, why_size)) {
+        return fail_all(ops, SC_E_STORAGE_FULL);
+    }
+
+    apply.txn = sc_txn_write(store->db);
+    apply.last_place = store->last_place;
+    apply.customers = store->customers;
+
+    error = transact(&apply, ops, write_cursors, why, why_size);
+    if (error != SC_E_NONE) {
+        sc_hot_rollback(&store->hot, store->customers + 1);
+        return fail_all(ops, error);
+    }
+
+    publish(&apply, ops, write_cursors);
+    upkeep(store, why, why_size);
+    return 0;
+}
