@@ -1,0 +1,122 @@
+// The recovery kit: shown once, printed on one page, or saved as text.
+
+import qrcode from "qrcode-generator";
+import { useMemo } from "preact/hooks";
+
+import type { RecoveryKit } from "../client/types.ts";
+import { Mark, Print, Save } from "../ui/icons.tsx";
+
+export function kitText(kit: RecoveryKit, service: string): string {
+  return [
+    "SealChat recovery kit",
+    `Inbox: ${service}`,
+    `Account: ${kit.account}`,
+    `Chat code: ${kit.cid}`,
+    `Secret Key: ${kit.secretKey}`,
+    `Recovery code: ${kit.recoveryCode}`,
+    "",
+  ].join("\n");
+}
+
+function QrCode({ text }: { text: string }) {
+  const { size, path } = useMemo(() => {
+    const code = qrcode(0, "L");
+    code.addData(text);
+    code.make();
+
+    const count = code.getModuleCount();
+    let squares = "";
+    for (let row = 0; row < count; row++) {
+      for (let column = 0; column < count; column++) {
+        if (code.isDark(row, column)) squares += `M${column} ${row}h1v1h-1z`;
+      }
+    }
+    return { size: count, path: squares };
+  }, [text]);
+
+  // Four modules of quiet around it, as the standard asks.
+  return (
+    <svg
+      class="qr"
+      viewBox={`-4 -4 ${size + 8} ${size + 8}`}
+      role="img"
+      aria-label="The recovery kit as a QR code"
+      shape-rendering="crispEdges"
+    >
+      <path d={path} />
+    </svg>
+  );
+}
+
+function save(text: string, account: string): void {
+  const url = URL.createObjectURL(new Blob([text], { type: "text/plain" }));
+  const link = document.createElement("a");
+
+  link.href = url;
+  link.download = `sealchat-recovery-kit-${account.replace(/[^a-z0-9]+/g, "-")}.txt`;
+  link.click();
+  URL.revokeObjectURL(url);
+}
+
+export function Kit({ kit, service }: { kit: RecoveryKit; service: string }) {
+  const text = kitText(kit, service);
+  const made = new Intl.DateTimeFormat(undefined, { dateStyle: "long" });
+  const rows: readonly (readonly [string, string, string])[] = [
+    ["Inbox", service, "inbox"],
+    ["Account", kit.account, "account"],
+    ["Chat code", kit.cid, "cid"],
+    ["Secret Key", kit.secretKey, "secret-key"],
+    ["Recovery code", kit.recoveryCode, "recovery-code"],
+  ];
+
+  return (
+    <>
+      <div class="kit">
+        <div class="kit-head only-print">
+          <Mark size={32} />
+          <div>
+            <h1>SealChat recovery kit</h1>
+            <p>Made on {made.format(Date.now())}</p>
+          </div>
+        </div>
+        <div class="kit-body">
+          <dl>
+            {rows.map(([label, value, name]) => (
+              <div key={name}>
+                <dt>{label}</dt>
+                <dd data-kit={name}>{value}</dd>
+              </div>
+            ))}
+          </dl>
+          <QrCode text={text} />
+        </div>
+        <div class="only-print kit-foot">
+          <p>
+            Account, password, Secret Key and chat code open the inbox on a new
+            device. If the password is lost, the recovery code restores the
+            account. Nobody can reset this for you, not even the service.
+          </p>
+          <p>Keep this page like a passport, and never hand it to anybody.</p>
+          <p class="handwriting">Kept at</p>
+          <p class="handwriting">Copy given to</p>
+          <p class="handwriting">Notes</p>
+          <p class="handwriting" />
+        </div>
+      </div>
+      <div class="actions no-print">
+        <button type="button" class="button main" onClick={() => print()}>
+          <Print />
+          Print the kit
+        </button>
+        <button
+          type="button"
+          class="button"
+          onClick={() => save(text, kit.account)}
+        >
+          <Save />
+          Save as a file
+        </button>
+      </div>
+    </>
+  );
+}

@@ -1,0 +1,75 @@
+// The inbox: one page, for one device of a customer.
+
+import { render } from "preact";
+import { useEffect, useState } from "preact/hooks";
+
+import { createInbox, type Inbox } from "../client/index.ts";
+import { Bones, useChanges } from "../ui/parts.tsx";
+import { serviceAt } from "../ui/service.ts";
+import { Desk } from "./desk.tsx";
+import { FirstRun, Problem } from "./first-run.tsx";
+import { Login } from "./login.tsx";
+
+type Setup = "create" | "login" | "done";
+
+function App({ inbox, service }: { inbox: Inbox; service: string }) {
+  const [setup, setSetup] = useState<Setup>("done");
+  const [loaded, setLoaded] = useState<"reading" | "read" | "failed">("reading");
+
+  useChanges(inbox);
+  useEffect(() => {
+    inbox.start().then(
+      () => {
+        // The first run lasts until its third step, beyond the moment at
+        // which the device exists.
+        if (inbox.device === undefined) setSetup("create");
+        setLoaded("read");
+      },
+      () => setLoaded("failed"),
+    );
+  }, [inbox]);
+
+  if (loaded === "reading") return <Bones />;
+  if (loaded === "failed") {
+    return (
+      <main class="setup">
+        <Problem text="This browser does not let the inbox keep anything on this device, so it cannot be used here. A private window is often the reason." />
+      </main>
+    );
+  }
+  if (setup === "create") {
+    return (
+      <FirstRun
+        inbox={inbox}
+        service={service}
+        login={() => setSetup("login")}
+        done={() => setSetup("done")}
+      />
+    );
+  }
+  if (inbox.device === undefined) {
+    return (
+      <Login inbox={inbox} service={service} create={() => setSetup("create")} />
+    );
+  }
+  return <Desk inbox={inbox} service={service} />;
+}
+
+/** The origin that served this page, unless the page names another. */
+function serviceOfPage(): string {
+  const named = document
+    .querySelector<HTMLMetaElement>('meta[name="sealchat-service"]')
+    ?.content.trim();
+
+  return named || location.origin;
+}
+
+const service = serviceAt(serviceOfPage());
+const root = document.getElementById("inbox");
+
+if (root !== null) {
+  render(
+    <App inbox={createInbox({ service })} service={service.origin} />,
+    root,
+  );
+}

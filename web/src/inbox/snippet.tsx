@@ -1,0 +1,69 @@
+// The line that goes on the customer's site.  It is made here, from this
+// device's own key and the hash that this inbox was built with: what the
+// service serves has no part in it.
+
+import { useState } from "preact/hooks";
+
+import { Check, Copy } from "../ui/icons.tsx";
+import { Field } from "./field.tsx";
+
+declare const SEALCHAT_WIDGET_SRI: string;
+
+function escaped(text: string): string {
+  return text
+    .replaceAll("&", "&amp;")
+    .replaceAll('"', "&quot;")
+    .replaceAll("<", "&lt;");
+}
+
+export function snippetText(service: string, cid: string, name: string): string {
+  const attributes = [
+    `src="${service}/sealchat-widget.js"`,
+    `integrity="${SEALCHAT_WIDGET_SRI}"`,
+    `crossorigin="anonymous"`,
+    `data-cid="${cid}"`,
+    `data-service="${service}"`,
+  ];
+  if (name !== "") attributes.push(`data-name="${escaped(name)}"`);
+
+  return `<script ${attributes.join("\n  ")}\n  defer></script>`;
+}
+
+function nameKey(cid: string): string {
+  return `sealchat-site-name-${cid}`;
+}
+
+export function Snippet({ service, cid }: { service: string; cid: string }) {
+  const [name, setName] = useState(() => localStorage.getItem(nameKey(cid)) ?? "");
+  const [copied, setCopied] = useState(false);
+  const text = snippetText(service, cid, name.trim());
+
+  const copy = async () => {
+    await navigator.clipboard.writeText(text);
+    setCopied(true);
+    setTimeout(() => setCopied(false), 2000);
+  };
+
+  return (
+    <div class="snippet">
+      <Field
+        label="Name that visitors see"
+        name="site-name"
+        autocomplete="organization"
+        value={name}
+        hint="Your business. If you leave it empty, visitors see the address of your site."
+        change={(value) => {
+          setName(value);
+          localStorage.setItem(nameKey(cid), value);
+        }}
+      />
+      <pre tabIndex={0} aria-label="Snippet">
+        <code>{text}</code>
+      </pre>
+      <button type="button" class="button" onClick={() => void copy()}>
+        {copied ? <Check size={16} /> : <Copy />}
+        <span role="status">{copied ? "Copied" : "Copy the snippet"}</span>
+      </button>
+    </div>
+  );
+}

@@ -1,0 +1,47 @@
+// What the inbox says when something does not work: what happened, and what
+// to do.
+
+import { ClientError, type ClientErrorCode } from "../client/errors.ts";
+
+const failures: Record<ClientErrorCode, string> = {
+  "bad-account-name":
+    "An account name has 3 to 64 characters: small letters, digits and . _ @ + -",
+  "bad-cid":
+    "The chat code is 43 characters long. Copy it from your recovery kit.",
+  "bad-secret-key":
+    "The Secret Key has a typing mistake. Compare it with your recovery kit.",
+  "bad-text": "A message has to have some text, and at most 16,384 bytes of it.",
+  "wrong-credentials":
+    "The account, password, Secret Key or chat code is not right. Compare them with your recovery kit; which one differs is not told to anybody.",
+  "account-taken": "This account name is taken. Choose another one.",
+  "registration-closed":
+    "This service takes no new accounts. Ask whoever runs it for an invitation.",
+  "not-here":
+    "This service does not know that chat code. Check the address of this page and the code.",
+  "bad-kdf":
+    "The service asked for your password to be protected in another way than agreed, so nothing was sent. Speak to whoever runs it.",
+  "not-genuine":
+    "What the service sent could not be verified, so nothing was trusted. Speak to whoever runs it.",
+  declined: "You did not confirm the devices, so this device was not added.",
+  "too-many-devices":
+    "This account has 64 devices already. Remove one on another device first.",
+  "already-set-up": "This browser is set up already. Reload the page.",
+  "no-device": "This browser is not set up yet. Log in first.",
+  "no-conversation": "This conversation is no longer there.",
+  alarm: "Nothing was sent, because an alarm stands.",
+  refused: "The service refused.",
+  offline:
+    "The service cannot be reached. Nothing was changed; try again in a moment.",
+  closed: "The page was closing. Reload it and try again.",
+};
+
+export function failureWords(error: unknown): string {
+  if (!(error instanceof ClientError)) {
+    const told = error instanceof Error ? error.message : String(error);
+
+    return `This browser could not do it: ${told}`;
+  }
+  if (error.code === "refused") return `${failures.refused} ${error.message}`;
+
+  return failures[error.code];
+}

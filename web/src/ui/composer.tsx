@@ -1,0 +1,116 @@
+// The field in which one writes.  It grows to six lines; Enter sends,
+// Shift+Enter breaks the line.
+
+import type { Ref } from "preact";
+import { useLayoutEffect, useRef, useState } from "preact/hooks";
+
+import { Send } from "./icons.tsx";
+
+/** The longest message, in bytes of UTF-8: include/sealchat/limits.h. */
+const CONTENT_MAX = 16384;
+
+const encoder = new TextEncoder();
+
+export interface ComposerProps {
+  label: string;
+  placeholder: string;
+  /** Resolves once the text is kept on this device. */
+  send: (text: string) => Promise<void>;
+  field?: Ref<HTMLTextAreaElement>;
+}
+
+function problemOf(text: string): string | undefined {
+  // A UTF-16 unit makes at most three bytes: short texts need no encoding.
+  if (text.length * 3 <= CONTENT_MAX) return undefined;
+
+  const excess = encoder.encode(text).length - CONTENT_MAX;
+
+  return excess > 0
+    ? `This message is too long by ${excess.toLocaleString()} bytes. Send it in parts.`
+    : undefined;
+}
+
+export function Composer({ label, placeholder, send, field }: ComposerProps) {
+  const [text, setText] = useState("");
+  const [failure, setFailure] = useState<string>();
+  const area = useRef<HTMLTextAreaElement>(null);
+
+  useLayoutEffect(() => {
+    const element = area.current;
+    if (element === null) return;
+
+    element.style.height = "auto";
+    element.style.height = `${element.scrollHeight + 2}px`;
+  }, [text]);
+
+  const problem = problemOf(text) ?? failure;
+  const ready = text.trim() !== "" && problemOf(text) === undefined;
+
+  const submit = async () => {
+    if (!ready) return;
+
+    const written = text.trim();
+    setText("");
+    setFailure(undefined);
+    area.current?.focus();
+
+    try {
+      await send(written);
+    } catch {
+      setText((since) => (since === "" ? written : `${written}\n${since}`));
+      setFailure(
+        "This message could not be kept on this device, so it was not sent. Free some storage and try again.",
+      );
+    }
+  };
+
+  return (
+    <form
+      class="composer"
+      onSubmit={(event) => {
+        event.preventDefault();
+        void submit();
+      }}
+    >
+      <div class="box">
+        <textarea
+          ref={(element) => {
+            area.current = element;
+            if (typeof field === "function") field(element);
+            else if (field) field.current = element;
+          }}
+          rows={1}
+          aria-label={label}
+          placeholder={placeholder}
+          value={text}
+          dir="auto"
+          enterkeyhint="send"
+          onInput={(event) => {
+            setText(event.currentTarget.value);
+            setFailure(undefined);
+          }}
+          onKeyDown={(event) => {
+            if (event.key !== "Enter" || event.shiftKey || event.isComposing) {
+              return;
+            }
+            event.preventDefault();
+            void submit();
+          }}
+        />
+        {problem !== undefined && (
+          <p class="problem" role="alert">
+            {problem}
+          </p>
+        )}
+      </div>
+      <button
+        type="submit"
+        class="button main round"
+        aria-label="Send"
+        aria-disabled={!ready}
+      >
+        <Send />
+      </button>
+    </form>
+  );
+}

@@ -1,0 +1,62 @@
+// Small parts that both faces use.
+
+import { useEffect, useReducer } from "preact/hooks";
+
+import type { Alarm, Subscribe } from "../client/types.ts";
+import { Warning } from "./icons.tsx";
+import type { AlarmWords } from "./words.ts";
+
+/** Renders again whenever the client says that something changed. */
+export function useChanges(client: { readonly subscribe: Subscribe }): void {
+  const [, again] = useReducer((count: number) => count + 1, 0);
+
+  useEffect(() => {
+    const stop = client.subscribe(() => again(undefined));
+    // What changed between the first render and this moment.
+    again(undefined);
+    return stop;
+  }, [client]);
+}
+
+export function AlarmBox(props: {
+  alarm: Alarm;
+  words: Record<Alarm["code"], AlarmWords>;
+  detail: boolean;
+}) {
+  const { title, text } = props.words[props.alarm.code];
+
+  return (
+    <div class="alarm" role="alert" data-code={props.alarm.code}>
+      <Warning />
+      <div>
+        <strong>{title}</strong>
+        <p>{text}</p>
+        {props.detail && <p class="detail">{props.alarm.detail}</p>}
+      </div>
+    </div>
+  );
+}
+
+export function SafetyNumber({ number }: { number: string }) {
+  const groups = number.split(/\s+/).filter((group) => group !== "");
+
+  return (
+    <p class="safety" aria-label={`Safety number: ${groups.join(", ")}`} role="img">
+      {groups.map((group, index) => (
+        <span key={index}>{group}</span>
+      ))}
+    </p>
+  );
+}
+
+/** Stands where messages will be, until what is stored has been read. */
+export function Bones() {
+  return (
+    <div class="bones" role="status" aria-label="Loading">
+      <div class="bone" style={{ width: "58%" }} />
+      <div class="bone" style={{ width: "72%" }} />
+      <div class="bone" style={{ width: "44%", marginInlineStart: "auto" }} />
+      <div class="bone" style={{ width: "64%" }} />
+    </div>
+  );
+}
