@@ -97,7 +97,8 @@ void sc_commit_counters(const struct sc_commit *commit,
  * Applies what is queued, calls done() of all of it and ends the thread:
  * blocks for as long as these last commits take.  The memory is freed by a
  * later turn of the loop, which must still run (uv_run) before it is closed;
- * the store may be closed as soon as this returns.
+ * the store may be closed as soon as this returns.  Not to be called from a
+ * callback of this file.
  */
 void sc_commit_stop(struct sc_commit *commit);
 

@@ -135,11 +135,12 @@ put_sessions(struct sc_txn *txn, const struct sc_hot *hot)
     free(sorted);
 }
 
-int
+enum sc_error_code
 sc_checkpoint(struct sc_store *store, char *why, size_t why_size)
 {
     struct sc_txn                *txn = sc_txn_write(store->db);
     const struct sc_hot_customer *customer;
+    enum sc_error_code            error;
     uint8_t                       place[8];
 
     /* Whatever comes of it, the next attempt waits for as many messages. */
@@ -159,14 +160,15 @@ sc_checkpoint(struct sc_store *store, char *why, size_t why_size)
         sc_txn_put(txn, SC_DB_META, "indexed_to", 10, place, sizeof(place));
     }
 
-    if (sc_txn_commit(txn, why, why_size) != SC_E_NONE) {
-        return -1;
+    error = sc_txn_commit(txn, why, why_size);
+    if (error != SC_E_NONE) {
+        return error;
     }
 
     store->indexed_to = store->last_place;
     sc_hot_clean(&store->hot);
     sc_cursors_clear(store);
-    return 0;
+    return SC_E_NONE;
 }
 
 

@@ -35,7 +35,6 @@ struct sc_txn {
     int           appender_of;
     int           rc;            /* the error that stuck, or 0 */
     int           writes;
-    int           dirty;
 };
 
 struct sc_db {
@@ -339,7 +338,6 @@ sc_txn_write(struct sc_db *db)
 
     txn->mdb = NULL;
     txn->appender = NULL;
-    txn->dirty = 0;
     txn->rc = db->unsure ? EIO : mdb_txn_begin(db->env, NULL, 0, &txn->mdb);
 
     return txn;
@@ -418,12 +416,6 @@ sc_txn_fail(struct sc_txn *txn, int error)
     stick(txn, error);
 }
 
-int
-sc_txn_dirty(const struct sc_txn *txn)
-{
-    return txn->dirty;
-}
-
 
 /* --- values -------------------------------------------------------------- */
 
@@ -481,7 +473,6 @@ sc_txn_put(struct sc_txn *txn, enum sc_db_name name, const void *key,
         return;
     }
 
-    txn->dirty = 1;
     stick(txn, mdb_put(txn->mdb, txn->db->dbi[name], &k, &v, 0));
 }
 
@@ -498,8 +489,7 @@ sc_txn_del(struct sc_txn *txn, enum sc_db_name name, const void *key,
 
     rc = mdb_del(txn->mdb, txn->db->dbi[name], &k, NULL);
     if (rc != MDB_NOTFOUND) {
-        txn->dirty = 1;
-        stick(txn, rc);
+            stick(txn, rc);
     }
 }
 
@@ -521,8 +511,7 @@ sc_txn_append(struct sc_txn *txn, enum sc_db_name name, uint64_t key,
     }
 
     if (txn->rc == 0) {
-        txn->dirty = 1;
-        stick(txn, mdb_cursor_put(txn->appender, &k, &v,
+            stick(txn, mdb_cursor_put(txn->appender, &k, &v,
                                   MDB_APPEND | MDB_RESERVE));
     }
 

@@ -95,9 +95,6 @@ int sc_txn_failed(const struct sc_txn *txn);
 /* Makes an error of the caller's (an errno) stick. */
 void sc_txn_fail(struct sc_txn *txn, int error);
 
-/* True when something was put or deleted. */
-int sc_txn_dirty(const struct sc_txn *txn);
-
 /* 1 and the value, in place: to the next put of a writing transaction, or the
  * end of a reading one.  0: there is none, or an error stuck. */
 int sc_txn_get(struct sc_txn *txn, enum sc_db_name name, const void *key,

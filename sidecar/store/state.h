@@ -125,9 +125,10 @@ int sc_cursor_get(struct sc_store *store, uint64_t customer, int of_session,
 /*
  * Writes the rows of dirty sessions, the blocks and heads of dirty customers,
  * the cursors, and the place up to which all of this now speaks of the log:
- * in one transaction.  0, or -1 and a sentence.
+ * in one transaction.  SC_E_NONE, or as sc_txn_commit().
  */
-int sc_checkpoint(struct sc_store *store, char *why, size_t why_size);
+enum sc_error_code sc_checkpoint(struct sc_store *store, char *why,
+                                 size_t why_size);
 
 /* Reads the log from the last checkpoint to its end into hot state.  0, or -1
  * and a sentence. */

@@ -20,9 +20,9 @@
 
 #include "state.h"
 
-#define SALT_BYTES          32u
-#define CHECKPOINT_EVERY    16384u
-#define HOT_SESSIONS        65536u
+#define SALT_BYTES        32u
+#define CHECKPOINT_EVERY  16384u
+#define HOT_SESSIONS      65536u
 
 
 /* --- opening and closing ------------------------------------------------- */
@@ -319,7 +319,7 @@ upkeep(struct sc_store *store, char *why, size_t why_size)
     if (store->last_place >= store->checkpoint_at
         || store->hot.n_dirty > dirty_max)
     {
-        if (sc_checkpoint(store, detail, sizeof(detail)) != 0) {
+        if (sc_checkpoint(store, detail, sizeof(detail)) != SC_E_NONE) {
             snprintf(why, why_size, "no checkpoint: %s", detail);
         }
     }
@@ -370,14 +370,18 @@ publish(struct sc_apply *apply, struct sc_op *ops, int wrote_cursors)
     }
 }
 
-/* Whether a crash after these messages would mean a replay beyond bounds. */
-static int
-too_far_ahead(struct sc_store *store, size_t appends, char *why,
-              size_t why_size)
+/* A crash after these messages must not mean a replay beyond bounds. */
+static enum sc_error_code
+bound_replay(struct sc_store *store, size_t appends, char *why,
+             size_t why_size)
 {
-    return appends > 0
-           && store->last_place + appends - store->indexed_to > SC_REPLAY_MAX
-           && sc_checkpoint(store, why, why_size) != 0;
+    if (appends == 0
+        || store->last_place + appends - store->indexed_to <= SC_REPLAY_MAX)
+    {
+        return SC_E_NONE;
+    }
+
+    return sc_checkpoint(store, why, why_size);
 }
 
 int
@@ -390,8 +394,9 @@ sc_store_apply(struct sc_store *store, struct sc_op *ops, char *why,
 
     why[0] = '\0';
 
-    if (too_far_ahead(store, count(ops, SC_OP_APPEND), why, why_size)) {
-        return fail_all(ops, SC_E_STORAGE_FULL);
+    error = bound_replay(store, count(ops, SC_OP_APPEND), why, why_size);
+    if (error != SC_E_NONE) {
+        return fail_all(ops, error);
     }
 
     apply.txn = sc_txn_write(store->db);
