@@ -1,0 +1,360 @@
+/*
+ * Reading sealchatd.conf.  inih splits lines; this file knows the keys and
+ * what values they take.  It may not open anything but the file it is given:
+ * whether a path can be used is found out by whoever uses it.
+ */
+
+#include "config.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <ini.h>
+
+/* Longest line that is read whole, its newline included; inih cuts longer
+ * ones in two without a word. */
+#define LINE_BYTES 190
+
+struct reading {
+    struct sc_config *config;
+    FILE             *in;
+    const char       *file;
+    unsigned          line;
+    unsigned          seen;      /* bits of keys[] */
+    int               failed;
+    char             *why;
+    size_t            why_size;
+};
+
+
+static void
+fail(struct reading *r, const char *format, ...)
+{
+    va_list args;
+    int     n;
+
+    if (r->failed) {
+        return;
+    }
+
+    r->failed = 1;
+    n = r->line ? snprintf(r->why, r->why_size, "%s:%u: ", r->file, r->line)
+                : snprintf(r->why, r->why_size, "%s: ", r->file);
+
+    if (n < 0 || (size_t) n >= r->why_size) {
+        return;
+    }
+
+    va_start(args, format);
+    vsnprintf(r->why + n, r->why_size - (size_t) n, format, args);
+    va_end(args);
+}
+
+
+static void
+set_text(struct reading *r, char **to, const char *value)
+{
+    free(*to);
+    *to = strdup(value);
+    if (*to == NULL) {
+        fail(r, "out of memory");
+    }
+}
+
+
+int
+sc_origin_ok(const char *text)
+{
+    static const struct {
+        const char *scheme;
+        const char *own_port;
+    } schemes[] = { { "http://", "80" }, { "https://", "443" } };
+
+    const char *host = NULL, *port, *own = NULL;
+    size_t      n;
+
+    for (size_t i = 0; i < 2; i++) {
+        n = strlen(schemes[i].scheme);
+        if (strncmp(text, schemes[i].scheme, n) == 0) {
+            host = text + n;
+            own = schemes[i].own_port;
+        }
+    }
+
+    if (host == NULL) {
+        return 0;
+    }
+
+    n = strspn(host, "abcdefghijklmnopqrstuvwxyz0123456789.-_");
+    if (*host == '[') {
+        n = 1 + strspn(host + 1, "abcdef0123456789:.");
+        if (host[n] != ']' || n == 1) {
+            return 0;
+        }
+        n++;
+    }
+
+    if (n == 0 || host[n] == '\0') {
+        return n > 0;
+    }
+
+    port = host + n + 1;
+    n = strspn(port, "0123456789");
+
+    return port[-1] == ':' && n >= 1 && n <= 5 && port[n] == '\0'
+           && port[0] != '0' && atoi(port) <= 65535 && strcmp(port, own) != 0;
+}
+
+
+static void
+key_origin(struct reading *r, const char *value)
+{
+    if (!sc_origin_ok(value)) {
+        fail(r, "origin = %s: not an origin such as https://chat.example.com "
+             "(no path, no port that the scheme implies)", value);
+        return;
+    }
+
+    set_text(r, &r->config->origin, value);
+}
+
+
+static void
+key_registration(struct reading *r, const char *value)
+{
+    if (strcmp(value, "open") != 0 && strcmp(value, "off") != 0) {
+        fail(r, "registration = %s: neither open nor off", value);
+        return;
+    }
+
+    r->config->registration = value[1] == 'p';
+}
+
+
+static void
+key_listen(struct reading *r, const char *value)
+{
+    if (strlen(value) >= SC_SOCKET_PATH_MAX || value[0] == '\0') {
+        fail(r, "listen: the path of a Unix socket has 1 to %u bytes",
+             SC_SOCKET_PATH_MAX - 1);
+        return;
+    }
+
+    set_text(r, &r->config->listen, value);
+}
+
+
+static void
+key_mode(struct reading *r, const char *value)
+{
+    char         *end;
+    unsigned long mode = strtoul(value, &end, 8);
+
+    if (value[0] != '0' || *end != '\0' || mode > 0777 || !(mode & 0200)) {
+        fail(r, "mode = %s: not an octal file mode such as 0660", value);
+        return;
+    }
+
+    r->config->mode = (unsigned) mode;
+}
+
+
+static void
+key_path(struct reading *r, const char *value)
+{
+    if (value[0] == '\0') {
+        fail(r, "path: empty");
+        return;
+    }
+
+    set_text(r, &r->config->store_path, value);
+}
+
+
+/* A number of bytes; k, m, g and t after it mean powers of 1,024. */
+static void
+key_map_size(struct reading *r, const char *value)
+{
+    static const char units[] = "kmgt";
+
+    char               *end;
+    const char         *unit;
+    unsigned            shift = 0;
+    unsigned long long  n;
+
+    errno = 0;
+    n = strtoull(value, &end, 10);
+    unit = *end ? strchr(units, *end | 0x20) : NULL;
+
+    if (unit) {
+        shift = 10 * (unsigned) (unit - units + 1);
+        end++;
+    }
+
+    if (value[0] < '0' || value[0] > '9' || errno || *end != '\0'
+        || n > (UINT64_MAX >> 16 >> shift))
+    {
+        fail(r, "map_size = %s: not a size such as 64g", value);
+        return;
+    }
+
+    r->config->map_size = (uint64_t) n << shift;
+
+    if (r->config->map_size < SC_MAP_SIZE_MIN) {
+        fail(r, "map_size = %s: less than 64m", value);
+    }
+}
+
+
+static void
+key_level(struct reading *r, const char *value)
+{
+    int level = sc_log_level_of(value);
+
+    if (level < 0) {
+        fail(r, "level = %s: not one of error, warn, info, debug", value);
+        return;
+    }
+
+    r->config->level = (enum sc_log_level) level;
+}
+
+
+static void
+key_file(struct reading *r, const char *value)
+{
+    if (value[0] == '\0') {
+        fail(r, "file: empty");
+        return;
+    }
+
+    set_text(r, &r->config->log_file, value);
+}
+
+
+static const struct {
+    const char *section;
+    const char *name;
+    void      (*set)(struct reading *r, const char *value);
+    int         needed;
+} keys[] = {
+    { "service", "origin",       key_origin,       1 },
+    { "service", "registration", key_registration, 0 },
+    { "link",    "listen",       key_listen,       1 },
+    { "link",    "mode",         key_mode,         0 },
+    { "store",   "path",         key_path,         1 },
+    { "store",   "map_size",     key_map_size,     0 },
+    { "log",     "level",        key_level,        0 },
+    { "log",     "file",         key_file,         0 },
+};
+
+#define N_KEYS (sizeof(keys) / sizeof(keys[0]))
+
+
+static int
+on_key(void *user, const char *section, const char *name, const char *value)
+{
+    struct reading *r = user;
+
+    for (size_t i = 0; i < N_KEYS; i++) {
+        if (strcmp(keys[i].section, section) == 0
+            && strcmp(keys[i].name, name) == 0)
+        {
+            if (r->seen & 1u << i) {
+                fail(r, "%s stands twice in [%s]", name, section);
+                return 0;
+            }
+
+            r->seen |= 1u << i;
+            keys[i].set(r, value);
+            return !r->failed;
+        }
+    }
+
+    fail(r, "unknown key %s in [%s]", name, section);
+    return 0;
+}
+
+
+/* What fgets does for inih, with the lines counted and long ones refused. */
+static char *
+on_line(char *to, int n, void *user)
+{
+    struct reading *r = user;
+
+    if (r->failed || fgets(to, n, r->in) == NULL) {
+        return NULL;
+    }
+
+    r->line++;
+
+    if (strlen(to) > LINE_BYTES) {
+        fail(r, "the line is longer than %d bytes", LINE_BYTES);
+        return NULL;
+    }
+
+    /* inih takes an indented line for the rest of the value above it. */
+    memmove(to, to + strspn(to, " \t"), strlen(to + strspn(to, " \t")) + 1);
+
+    return to;
+}
+
+
+static void
+read_file(struct reading *r)
+{
+    if (ini_parse_stream(on_line, r, on_key, r) != 0) {
+        fail(r, "neither [section], key = value nor comment");
+    }
+
+    if (!r->failed && ferror(r->in)) {
+        fail(r, "%s", strerror(errno));
+    }
+
+    r->line = 0;
+
+    for (size_t i = 0; i < N_KEYS; i++) {
+        if (keys[i].needed && !(r->seen & 1u << i)) {
+            fail(r, "%s is missing in [%s]", keys[i].name, keys[i].section);
+        }
+    }
+}
+
+
+int
+sc_config_read(struct sc_config *config, const char *file,
+               char *why, size_t why_size)
+{
+    struct reading r = {
+        .config = config, .file = file, .why = why, .why_size = why_size
+    };
+
+    *config = (struct sc_config) {
+        .mode = 0660, .map_size = 64ull << 30, .level = SC_LOG_INFO
+    };
+
+    r.in = fopen(file, "re");
+    if (r.in == NULL) {
+        fail(&r, "%s", strerror(errno));
+        return -1;
+    }
+
+    read_file(&r);
+    (void) fclose(r.in);
+
+    return r.failed ? -1 : 0;
+}
+
+
+void
+sc_config_free(struct sc_config *config)
+{
+    free(config->origin);
+    free(config->listen);
+    free(config->store_path);
+    free(config->log_file);
+    *config = (struct sc_config) { .mode = 0 };
+}

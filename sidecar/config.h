@@ -1,0 +1,44 @@
+/*
+ * sealchatd.conf: what an operator may set, with its defaults.
+ */
+
+#ifndef SEALCHAT_CONFIG_H
+#define SEALCHAT_CONFIG_H
+
+#include <stdint.h>
+#include <stddef.h>
+
+#include "log.h"
+
+/* What sun_path holds, its zero byte included. */
+#define SC_SOCKET_PATH_MAX 108u
+
+#define SC_MAP_SIZE_MIN    (64ull << 20)
+
+/* Texts are owned by the struct; NULL where nothing was set. */
+struct sc_config {
+    char             *origin;         /* WHATWG origin of the service */
+    int               registration;   /* open to everybody */
+    char             *listen;         /* path of the Unix socket */
+    unsigned          mode;           /* of that socket */
+    char             *store_path;
+    uint64_t          map_size;       /* bytes */
+    enum sc_log_level level;
+    char             *log_file;       /* NULL: standard error */
+};
+
+/*
+ * Reads a file.  Returns 0, or -1 with one sentence in why[] that names the
+ * file and, where there is one, the line.  The caller frees with
+ * sc_config_free() in either case.
+ */
+int sc_config_read(struct sc_config *config, const char *file,
+                   char *why, size_t why_size);
+
+void sc_config_free(struct sc_config *config);
+
+/* Whether text is an origin as browsers write it: scheme http or https, a
+ * host in lower case, a port unless it is the scheme's own, nothing more. */
+int sc_origin_ok(const char *text);
+
+#endif

@@ -1,0 +1,356 @@
+/*
+ * SEND and SIGNAL: everything about an envelope that the service can see is
+ * compared with what the stream has proved and with the roster and session
+ * that the envelope names.  Then it goes to the commit queue; STORED and
+ * DELIVER leave from the completion and from nowhere else.  Signatures of
+ * envelopes are the receivers' business.
+ */
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "customer.h"
+#include "protocol/envelope.h"
+#include "protocol/hello.h"
+#include "protocol/ids.h"
+#include "queue.h"
+#include "stream.h"
+
+/* A message on its way to the store. */
+struct sc_send {
+    struct sc_commit_op op;
+    struct sc_stream   *stream;
+    struct sc_live     *customer;
+    struct sc_body     *hello;     /* of a visitor's session */
+    struct sc_body     *body;      /* the envelope */
+    uint16_t            tag;
+    uint8_t             id[32];
+};
+
+/* The session's key, as the sender's recipients must name it. */
+struct session_key {
+    uint8_t suite;
+    uint8_t kem_id[32];
+};
+
+
+/* --- what can be seen of an envelope ------------------------------------- */
+
+static enum sc_error_code
+check_sender(const struct sc_stream *stream, const struct sc_envelope *e)
+{
+    int visitor = stream->role == SC_ROLE_VISITOR;
+
+    if (e->direction != (visitor ? SC_TO_CUSTOMER : SC_TO_VISITOR)
+        || memcmp(e->cid, stream->cid, 32) != 0
+        || memcmp(e->signkey_id, stream->self, 32) != 0
+        || (visitor && memcmp(e->sid, stream->session->sid, 32) != 0))
+    {
+        return SC_E_WRONG_SENDER;
+    }
+
+    return SC_E_NONE;
+}
+
+
+static enum sc_error_code
+stored_session_key(const struct sc_live *customer, const uint8_t sid[32],
+                   struct session_key *key)
+{
+    struct sc_session_info info;
+    struct sc_hello        hello;
+    struct sc_bytes        bytes;
+    int                    rc;
+
+    rc = sc_store_session(customer->service->store, customer->number, sid,
+                          sid, &info);
+    if (rc != 1) {
+        return rc == 0 ? SC_E_UNKNOWN_SESSION : SC_E_INTERNAL;
+    }
+
+    bytes.p = info.hello;
+    bytes.n = info.hello_len;
+    if (sc_hello_parse(bytes, &hello) != NULL) {
+        return SC_E_INTERNAL;
+    }
+
+    key->suite = hello.suite;
+    sc_kem_id_of(key->kem_id, hello.suite, hello.kem_pk);
+
+    return SC_E_NONE;
+}
+
+
+static enum sc_error_code
+session_key(struct sc_live *customer, const uint8_t sid[32],
+            struct session_key *key)
+{
+    const struct sc_session_live *session = sc_session_find(customer, sid);
+
+    if (session == NULL) {
+        return stored_session_key(customer, sid, key);
+    }
+
+    key->suite = session->suite;
+    memcpy(key->kem_id, session->kem_id, 32);
+
+    return SC_E_NONE;
+}
+
+
+static enum sc_error_code
+check(struct sc_stream *stream, const struct sc_envelope *e, const char **why)
+{
+    const struct sc_known_roster *roster;
+    struct session_key            key;
+    enum sc_error_code            code = check_sender(stream, e);
+
+    if (code != SC_E_NONE) {
+        return code;
+    }
+
+    roster = sc_customer_roster(stream->customer, e->roster_id);
+    if (roster == NULL) {
+        return SC_E_UNKNOWN_ROSTER;
+    }
+
+    if (stream->role == SC_ROLE_DEVICE
+        && !sc_roster_lists(&roster->roster, stream->pk))
+    {
+        *why = "The roster that the envelope names does not list this "
+               "device.";
+        return SC_E_WRONG_SENDER;
+    }
+
+    code = session_key(stream->customer, e->sid, &key);
+    if (code != SC_E_NONE) {
+        return code;
+    }
+
+    return sc_envelope_recipients(e, roster->roster.suite, roster->kem_id,
+                                  key.suite, key.kem_id) == NULL
+           ? SC_E_NONE : SC_E_WRONG_RECIPIENTS;
+}
+
+
+/* --- SEND ---------------------------------------------------------------- */
+
+static void
+send_free(struct sc_send *send)
+{
+    sc_body_drop(send->hello);
+    sc_body_drop(send->body);
+    sc_customer_drop(send->customer);
+    sc_stream_drop(send->stream);
+    free(send);
+}
+
+
+static void
+send_stored(struct sc_send *send)
+{
+    const struct sc_op     *op = &send->op.op;
+    struct sc_frame_stored  stored = {
+        .position = op->append.position, .time = op->append.stored_time
+    };
+    uint8_t out[SC_FRAME_HEADER + 16];
+    size_t  n = sc_stored_encode(out, sizeof(out), send->tag, &stored);
+
+    sc_stream_send(send->stream, 1, out, n, NULL, NULL, 0);
+}
+
+
+static void
+deliver(struct sc_send *send)
+{
+    const struct sc_op *op = &send->op.op;
+    struct sc_delivery  message = {
+        .position = op->append.position,
+        .time = op->append.stored_time,
+        .sid = op->append.sid,
+        .signkey_id = op->append.signkey_id,
+        .first = op->append.first,
+        .body = send->body,
+        .envelope = op->append.envelope
+    };
+
+    if (op->append.first) {
+        message.hello = op->append.hello;
+    }
+
+    sc_queue_committed(send->customer, &message);
+}
+
+
+static void
+on_append(struct sc_commit_op *op)
+{
+    struct sc_send *send = op->data;
+
+    if (op->op.error != SC_E_NONE) {
+        if (!send->stream->closed) {
+            sc_stream_error(send->stream, 1, send->tag, op->op.error, NULL);
+        }
+
+    } else {
+        send_stored(send);
+
+        if (!op->op.append.repeated) {
+            deliver(send);
+        }
+    }
+
+    send_free(send);
+}
+
+
+static void
+fill(struct sc_send *send, const struct sc_envelope *e)
+{
+    const struct sc_stream *stream = send->stream;
+    struct sc_op           *op = &send->op.op;
+
+    op->kind = SC_OP_APPEND;
+    op->append.customer = send->customer->number;
+    op->append.sid = e->sid;
+    op->append.signkey_id = e->signkey_id;
+    op->append.prev = e->prev;
+    op->append.id = send->id;
+    op->append.seq = e->seq;
+    op->append.time = sc_service_time();
+    op->append.envelope = e->bytes;
+
+    if (stream->role == SC_ROLE_VISITOR) {
+        send->hello = sc_body_ref(stream->session->hello);
+        op->append.by_session = 1;
+        op->append.hello.p = send->hello->bytes;
+        op->append.hello.n = send->hello->n;
+    }
+
+    sc_signed_id_of(send->id, e->bytes);
+}
+
+
+/* Takes a copy, the only one there will be.  NULL when there is no memory. */
+static struct sc_send *
+send_new(struct sc_stream *stream, const struct sc_frame *frame)
+{
+    struct sc_send    *send = calloc(1, sizeof(*send));
+    struct sc_body    *body = sc_body_new(frame->body.p, frame->body.n);
+    struct sc_envelope e;
+    struct sc_bytes    bytes;
+
+    if (send == NULL || body == NULL) {
+        free(send);
+        sc_body_drop(body);
+        return NULL;
+    }
+
+    send->body = body;
+    send->tag = frame->tag;
+    send->stream = stream;
+    sc_stream_ref(stream);
+    send->customer = stream->customer;
+    sc_customer_ref(send->customer);
+    send->op.done = on_append;
+    send->op.data = send;
+
+    bytes.p = body->bytes;
+    bytes.n = body->n;
+    (void) sc_envelope_parse(bytes, &e);
+    fill(send, &e);
+
+    return send;
+}
+
+
+void
+sc_do_send(struct sc_stream *stream, const struct sc_frame *frame)
+{
+    struct sc_send    *send;
+    struct sc_envelope e;
+    enum sc_error_code code;
+    const char        *why = sc_envelope_parse(frame->body, &e);
+
+    if (why || e.type != SC_ENVELOPE_STORED) {
+        sc_stream_error(stream, 1, frame->tag, SC_E_BAD_ENVELOPE,
+                        why ? why : "A signal is not stored.");
+        return;
+    }
+
+    code = check(stream, &e, &why);
+    if (code != SC_E_NONE) {
+        sc_stream_error(stream, 1, frame->tag, code, why);
+        return;
+    }
+
+    send = send_new(stream, frame);
+    if (send == NULL) {
+        sc_stream_error(stream, 1, frame->tag, SC_E_INTERNAL, NULL);
+        return;
+    }
+
+    if (sc_commit_submit(stream->service->commit, &send->op) != 0) {
+        sc_stream_error(stream, 1, frame->tag, SC_E_INTERNAL, NULL);
+        send_free(send);
+    }
+}
+
+
+/* --- SIGNAL -------------------------------------------------------------- */
+
+static void
+signal_to(const struct sc_queue *queue, struct sc_body *body)
+{
+    static const uint8_t head[SC_FRAME_HEADER] = { SC_FRAME_SIGNALLED };
+
+    struct sc_stream *stream, *next;
+
+    for (stream = queue->streams; stream; stream = next) {
+        next = stream->queue_next;
+
+        if (sc_stream_may_send(stream) && sc_link_has_room(stream->link)) {
+            sc_stream_send(stream, 0, head, sizeof(head),
+                           body, body->bytes, body->n);
+        }
+    }
+}
+
+
+void
+sc_do_signal(struct sc_stream *stream, const struct sc_frame *frame)
+{
+    const struct sc_session_live *session;
+    struct sc_envelope            e;
+    struct sc_body               *body;
+    enum sc_error_code            code;
+    const char                   *why = sc_envelope_parse(frame->body, &e);
+
+    if (why || e.type != SC_ENVELOPE_SIGNAL) {
+        sc_stream_error(stream, 0, frame->tag, SC_E_BAD_ENVELOPE,
+                        why ? why : "A message is not a signal.");
+        return;
+    }
+
+    code = check(stream, &e, &why);
+    if (code != SC_E_NONE) {
+        sc_stream_error(stream, 0, frame->tag, code, why);
+        return;
+    }
+
+    body = sc_body_new(frame->body.p, frame->body.n);
+    if (body == NULL) {
+        return;
+    }
+
+    if (stream->role == SC_ROLE_VISITOR) {
+        signal_to(&stream->customer->devices, body);
+    } else {
+        session = sc_session_find(stream->customer, e.sid);
+        if (session) {
+            signal_to(&session->queue, body);
+        }
+    }
+
+    sc_body_drop(body);
+}

@@ -1,0 +1,158 @@
+/*
+ * The service as a whole: opens store, commit thread and listener in the
+ * order in which they need each other, and takes them down in the other.
+ */
+
+#include "service.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include <sodium.h>
+
+#include "link.h"
+#include "listen.h"
+#include "protocol/auth.h"
+#include "queue.h"
+
+
+uint64_t
+sc_service_hash(const struct sc_service *service, const uint8_t id[32])
+{
+    uint64_t hash;
+
+    crypto_shorthash((unsigned char *) &hash, id, 32, service->hash_key);
+
+    return hash;
+}
+
+
+uint64_t
+sc_service_time(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_REALTIME, &now);
+
+    return (uint64_t) now.tv_sec * 1000 + (uint64_t) now.tv_nsec / 1000000;
+}
+
+
+static void
+on_prepare(uv_prepare_t *flusher)
+{
+    sc_link_flush_all(flusher->data);
+}
+
+
+static void
+on_room(void *data)
+{
+    sc_link_pressure_all(data);
+}
+
+
+static void
+on_trouble(void *data, const char *why)
+{
+    (void) data;
+
+    sc_log(SC_LOG_ERROR, "store: %s", why);
+}
+
+
+static void
+draw_secrets(struct sc_service *service)
+{
+    uint8_t     sk[crypto_sign_SECRETKEYBYTES];
+    const char *origin = service->config->origin;
+
+    sc_origin_hash(service->origin_hash, origin, strlen(origin));
+    randombytes_buf(service->hash_key, sizeof(service->hash_key));
+    crypto_sign_keypair(service->decoy_pk, sk);
+    sodium_memzero(sk, sizeof(sk));
+}
+
+
+int
+sc_service_start(struct sc_service *service, char *why, size_t why_size)
+{
+    struct sc_store_options  store = {
+        .path = service->config->store_path,
+        .map_size = service->config->map_size
+    };
+    struct sc_commit_options commit = {
+        .loop = &service->loop, .room = on_room, .trouble = on_trouble,
+        .data = service
+    };
+
+    draw_secrets(service);
+
+    service->store = sc_store_open(&store, why, why_size);
+    if (service->store == NULL) {
+        return -1;
+    }
+
+    commit.store = service->store;
+    service->commit = sc_commit_start(&commit);
+    if (service->commit == NULL) {
+        snprintf(why, why_size, "commit thread: %s", strerror(errno));
+        sc_service_end(service);
+        return -1;
+    }
+
+    uv_prepare_init(&service->loop, &service->flusher);
+    service->flusher.data = service;
+    uv_prepare_start(&service->flusher, on_prepare);
+
+    uv_timer_init(&service->loop, &service->saver);
+    service->saver.data = service;
+
+    if (sc_listen(service, why, why_size) != 0) {
+        sc_service_stop(service);
+        return -1;
+    }
+
+    return 0;
+}
+
+
+void
+sc_service_stop(struct sc_service *service)
+{
+    struct sc_link *link, *next;
+
+    if (service->stopping) {
+        return;
+    }
+
+    service->stopping = 1;
+    sc_listen_stop(service);
+    sc_queue_save(service);
+
+    /* What was queued is committed now, and its STORED goes out. */
+    sc_commit_stop(service->commit);
+    sc_link_flush_all(service);
+
+    for (link = service->links; link; link = next) {
+        next = link->next;
+        sc_link_close(link, "sealchatd stops");
+    }
+
+    uv_close((uv_handle_t *) &service->flusher, NULL);
+    uv_close((uv_handle_t *) &service->saver, NULL);
+}
+
+
+void
+sc_service_end(struct sc_service *service)
+{
+    sc_map_free(&service->customers);
+
+    if (service->store) {
+        sc_store_close(service->store);
+        service->store = NULL;
+    }
+}
