@@ -60,7 +60,7 @@ export function ConversationView(props: {
           <h1>{name}</h1>
           <span class="private">
             <Lock size={14} />
-            Only you and this visitor can read this
+            <span>Only you and this visitor can read this</span>
           </span>
         </div>
         <button

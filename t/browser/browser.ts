@@ -1,0 +1,117 @@
+// The Chromium of the system, driven by playwright-core, and the screenshots.
+
+import { existsSync } from "node:fs";
+import { mkdir } from "node:fs/promises";
+import { createRequire } from "node:module";
+import { join } from "node:path";
+
+import type { Browser, BrowserContext, Page } from "playwright-core";
+
+/** The tests run in web/, where the packages are. */
+const web = process.cwd();
+const root = join(web, "..");
+const screenshots = join(root, "build", "screenshots");
+
+const CHROMIUM = "/usr/bin/chromium";
+
+export const DESKTOP = { width: 1280, height: 800 };
+export const PHONE = { width: 390, height: 844 };
+
+/** How long anything on a screen may take before a test gives up. */
+export const PATIENCE_MS = 15_000;
+
+export async function openBrowser(): Promise<Browser> {
+  if (!existsSync(CHROMIUM)) {
+    throw new Error(
+      `There is no browser at ${CHROMIUM}: install the package chromium ("make deps" does it).`,
+    );
+  }
+
+  const { chromium } = createRequire(join(web, "package.json"))(
+    "playwright-core",
+  ) as typeof import("playwright-core");
+
+  return chromium.launch({
+    executablePath: CHROMIUM,
+    args: [
+      "--no-sandbox",
+      "--disable-gpu",
+      "--disable-quic",
+      "--no-first-run",
+      "--disable-background-networking",
+      "--disable-component-update",
+      "--disable-sync",
+    ],
+  });
+}
+
+/** What a page complained about; a test that ends asserts that it is empty. */
+export const complaints: string[] = [];
+
+/** A person's own browser: nothing is shared with the others. */
+export async function newPerson(browser: Browser): Promise<BrowserContext> {
+  const context = await browser.newContext({
+    viewport: DESKTOP,
+    colorScheme: "light",
+    locale: "en-GB",
+    // Nothing moves while a screenshot is taken.
+    reducedMotion: "reduce",
+  });
+
+  context.setDefaultTimeout(PATIENCE_MS);
+  context.on("weberror", (error) =>
+    complaints.push(`uncaught: ${error.error().message}`),
+  );
+  context.on("console", (message) => {
+    // A socket that breaks is told by the browser itself, and expected here.
+    if (message.type() !== "error") return;
+    if (/WebSocket connection to/.test(message.text())) return;
+    complaints.push(`${message.page()?.url()}: ${message.text()}`);
+  });
+  return context;
+}
+
+let taken = 0;
+
+/** Screenshots are numbered in the order of the story that they tell. */
+export async function screenshot(page: Page, name: string): Promise<void> {
+  await mkdir(screenshots, { recursive: true });
+  taken++;
+  const number = String(taken).padStart(2, "0");
+
+  await page.screenshot({ path: join(screenshots, `${number}-${name}.png`) });
+}
+
+/** One screen in all four ways of looking at it. */
+export async function gallery(page: Page, name: string): Promise<void> {
+  for (const colorScheme of ["light", "dark"] as const) {
+    for (const [device, size] of [
+      ["desktop", DESKTOP],
+      ["phone", PHONE],
+    ] as const) {
+      await page.emulateMedia({ colorScheme });
+      await page.setViewportSize(size);
+      await screenshot(page, `${name}-${device}-${colorScheme}`);
+    }
+  }
+  await page.emulateMedia({ colorScheme: "light" });
+  await page.setViewportSize(DESKTOP);
+}
+
+/** Asks again and again until the answer is the expected one. */
+export async function until<T>(
+  what: string,
+  ask: () => Promise<T>,
+  good: (answer: T) => boolean,
+): Promise<T> {
+  const deadline = Date.now() + PATIENCE_MS;
+
+  for (;;) {
+    const answer = await ask();
+    if (good(answer)) return answer;
+    if (Date.now() > deadline) {
+      throw new Error(`${what}: still ${JSON.stringify(answer)}`);
+    }
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+}

@@ -1,0 +1,180 @@
+// Visitor and customer as persons at their screens: what they see, click and
+// type.  Nothing here reaches into the pages' code.
+
+import type { Locator, Page } from "playwright-core";
+
+import { until } from "./browser.ts";
+
+export interface Shown {
+  readonly text: string;
+  readonly mine: boolean;
+  /** As a screen reader says it: Sending, Sent, Delivered; else empty. */
+  readonly state: string;
+}
+
+/** The messages of the thread that is on the screen, in their order. */
+async function shownIn(thread: Locator): Promise<Shown[]> {
+  return thread.locator("li.entry").evaluateAll((entries) =>
+    entries.map((entry) => ({
+      text: entry.querySelector(".said")?.textContent ?? "",
+      mine: entry.classList.contains("mine"),
+      state: entry.querySelector(".state")?.getAttribute("aria-label") ?? "",
+    })),
+  );
+}
+
+function holds(
+  shown: readonly Shown[],
+  text: string,
+  states: readonly string[],
+): boolean {
+  const same = shown.filter((message) => message.text === text);
+
+  return (
+    same.length === 1 &&
+    (states.length === 0 || states.includes(same[0]?.state ?? ""))
+  );
+}
+
+/** A page with a conversation and a field to write in. */
+abstract class Talking {
+  readonly page: Page;
+  protected abstract readonly thread: Locator;
+  protected abstract readonly field: Locator;
+
+  constructor(page: Page) {
+    this.page = page;
+  }
+
+  shown(): Promise<Shown[]> {
+    return shownIn(this.thread);
+  }
+
+  async texts(): Promise<string[]> {
+    return (await this.shown()).map((message) => message.text);
+  }
+
+  async write(text: string): Promise<void> {
+    const lines = text.split("\n");
+
+    await this.field.click();
+    for (const [index, line] of lines.entries()) {
+      if (index > 0) await this.page.keyboard.press("Shift+Enter");
+      await this.page.keyboard.insertText(line);
+    }
+    await this.page.keyboard.press("Enter");
+  }
+
+  /** Once and once only, and in one of these states if any are named. */
+  async sees(text: string, ...states: string[]): Promise<void> {
+    await until(
+      `"${text.slice(0, 60)}" ${states.join(" or ")}`,
+      () => this.shown(),
+      (shown) => holds(shown, text, states),
+    );
+  }
+}
+
+export class Visitor extends Talking {
+  readonly launcher = this.page.locator("sealchat-widget .launcher");
+  readonly panel = this.page.locator("sealchat-widget .panel");
+  protected readonly thread = this.panel.locator(".thread");
+  protected readonly field = this.panel.locator("textarea");
+  readonly lock = this.panel.locator(".lock");
+  readonly alarm = this.panel.locator(".alarm");
+
+  async open(): Promise<void> {
+    await this.launcher.click();
+    await this.panel.waitFor();
+  }
+
+  async safetyNumber(): Promise<string> {
+    await this.lock.click();
+    const label = await this.panel.locator(".safety").getAttribute("aria-label");
+    await this.lock.click();
+    return label ?? "";
+  }
+}
+
+export interface Kit {
+  readonly account: string;
+  readonly cid: string;
+  readonly secretKey: string;
+  readonly recoveryCode: string;
+}
+
+export class Customer extends Talking {
+  readonly list = this.page.locator("nav.list");
+  protected readonly thread = this.page.locator("main .thread");
+  protected readonly field = this.page.locator("main textarea");
+
+  button(name: string): Locator {
+    return this.page.getByRole("button", { name });
+  }
+
+  async createAccount(
+    account: string,
+    password: string,
+    suite: 1 | 2,
+  ): Promise<Kit> {
+    await this.page.getByLabel("Account", { exact: true }).fill(account);
+    await this.page.getByLabel("Password", { exact: true }).fill(password);
+    if (suite === 1) {
+      await this.page.getByText("For experts").click();
+      await this.page.getByLabel("RSA with 3072 bits").check();
+    }
+    await this.button("Create account").click();
+    return this.readKit();
+  }
+
+  private async readKit(): Promise<Kit> {
+    const read = (name: string) =>
+      this.page.locator(`[data-kit="${name}"]`).innerText();
+
+    return {
+      account: await read("account"),
+      cid: await read("cid"),
+      secretKey: await read("secret-key"),
+      recoveryCode: await read("recovery-code"),
+    };
+  }
+
+  async keepKit(): Promise<void> {
+    await this.page.getByLabel("I have printed or saved the kit").check();
+    await this.button("Continue").click();
+  }
+
+  /** Copies the snippet as a person would, from the clipboard. */
+  async copySnippet(siteName: string): Promise<string> {
+    await this.page.getByLabel("Name that visitors see").fill(siteName);
+    await this.button("Copy the snippet").click();
+    await this.page.getByText("Copied").waitFor();
+    return this.page.evaluate(() => navigator.clipboard.readText());
+  }
+
+  async fillLogin(kit: Kit, password: string): Promise<void> {
+    await this.button("Log in to an account that you have").click();
+    await this.page.getByLabel("Account", { exact: true }).fill(kit.account);
+    await this.page.getByLabel("Password", { exact: true }).fill(password);
+    await this.page.getByLabel("Secret Key").fill(kit.secretKey);
+    await this.page.getByLabel("Chat code").fill(kit.cid);
+    await this.button("Log in").click();
+  }
+
+  async confirmDevices(): Promise<void> {
+    await this.button("Yes, add this device").click();
+    await this.list.waitFor();
+  }
+
+  /** Opens the only conversation, or the one whose last line says this. */
+  async openConversation(lastLine = ""): Promise<void> {
+    await this.list.locator(".row", { hasText: lastLine }).first().click();
+    await this.field.waitFor();
+  }
+
+  async safetyNumber(): Promise<string> {
+    const number = this.page.locator(".details .safety");
+
+    return (await number.getAttribute("aria-label")) ?? "";
+  }
+}
