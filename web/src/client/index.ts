@@ -1,7 +1,9 @@
 // The client library: what the widget and the inbox import.
 
 import type { Inbox, ServiceAddress, VisitorChat } from "./types.ts";
+import { CustomerInbox } from "./inbox.ts";
 import type { Platform } from "./platform.ts";
+import { Visitor } from "./visitor.ts";
 
 export * from "./types.ts";
 export { ClientError, type ClientErrorCode } from "./errors.ts";
@@ -29,6 +31,10 @@ export interface InboxOptions {
 }
 
 /** Throws a ClientError "bad-cid" for a cid that is none. */
-export declare function createVisitorChat(options: VisitorChatOptions): VisitorChat;
+export function createVisitorChat(options: VisitorChatOptions): VisitorChat {
+  return new Visitor(options);
+}
 
-export declare function createInbox(options: InboxOptions): Inbox;
+export function createInbox(options: InboxOptions): Inbox {
+  return new CustomerInbox(options);
+}

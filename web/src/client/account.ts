@@ -1,0 +1,507 @@
+// An account: making it, and opening it on a further device.  Each of the two
+// has a connection of its own and ends with the keys of this device.
+
+import { generate, sign, verify, type SigningKey } from "../crypto/ed25519.ts";
+import * as kem from "../crypto/kem.ts";
+import { RECOVERY_CODE_BYTES, SECRET_KEY_BYTES, writeSecret } from "../crypto/kit.ts";
+import { accountIdOf, cidOf, kemIdOf, signkeyIdOf } from "../crypto/names.ts";
+import { passwordKeys, recoveryKeys, type PasswordKeys } from "../crypto/password.ts";
+import { idOf, signClaim, signThing, verifyThing } from "../crypto/signed.ts";
+import { hash } from "../crypto/hash.ts";
+import { sealKey, unwrapKey, wrapKey, wrapsHash } from "../crypto/vault.ts";
+import { decodeAccount, encodeAccount, type Account } from "../wire/account.ts";
+import { Role } from "../wire/auth.ts";
+import { compare, copy, equal, toBase64Url, toHex, toUtf8, ZERO_ID, type Bytes } from "../wire/bytes.ts";
+import * as f from "../wire/frames.gen.ts";
+import { encodeRoster } from "../wire/roster.ts";
+import { KDF_ID, ROSTER_DEVICES_MAX } from "../wire/sizes.ts";
+import type { Suite } from "../wire/suite.ts";
+import { decodeWrap, WrapKind, type Wrap } from "../wire/wrap.ts";
+import * as ask from "./ask.ts";
+import { deviceListOf } from "./devices.ts";
+import { ClientError } from "./errors.ts";
+import type { Platform } from "./platform.ts";
+import { succeeds, verifyRoster, type KnownRoster } from "./roster.ts";
+import { AlarmError } from "./alarm.ts";
+import { Disconnected, ServiceError, Stream } from "./stream.ts";
+import type { DeviceList, RecoveryKit, ServiceAddress } from "./types.ts";
+
+const ROSTER_MS = 180 * 86_400_000;
+const ATTEMPTS = 4;
+
+/** What a device keeps under "device". */
+export interface Device {
+  readonly account: string;
+  readonly accountId: Bytes;
+  readonly cid: Bytes;
+  readonly secretKey: Bytes;
+  readonly pk: Bytes;
+  readonly signKey: CryptoKey;
+}
+
+/** What a device keeps of each generation; nothing of it can be exported. */
+export interface GenerationKeys {
+  readonly generation: number;
+  readonly accountKey: CryptoKey;
+  readonly messageKey: kem.KemKey;
+}
+
+export interface SetUp {
+  readonly device: Device;
+  readonly keys: GenerationKeys;
+  readonly roster: Bytes;
+}
+
+export interface Service {
+  readonly platform: Platform;
+  readonly address: ServiceAddress;
+  readonly progress?: ((step: string) => void) | undefined;
+}
+
+/** One generation as it stands at the service. */
+interface AccountSet {
+  readonly account: Bytes;
+  readonly roster: Bytes;
+  readonly wraps: readonly Bytes[];
+}
+
+// --- registration ----------------------------------------------------------
+
+export interface RegisterOptions extends Service {
+  /** A name that accountName returned. */
+  readonly account: string;
+  readonly password: string;
+  readonly suite: Suite;
+  readonly invitation?: Uint8Array | undefined;
+}
+
+export async function register(
+  options: RegisterOptions,
+): Promise<{ setUp: SetUp; kit: RecoveryKit }> {
+  const { account, password, suite, platform, progress } = options;
+  const random = (n: number) => crypto.getRandomValues(new Uint8Array(n));
+  const accountId = await accountIdOf(account);
+  const secretKey = random(SECRET_KEY_BYTES);
+  const recoveryCode = random(RECOVERY_CODE_BYTES);
+
+  progress?.("keys");
+  const identity = await generate(true);
+  const cid = await cidOf(identity.pk);
+  const serverSalt = await withStream(options, cid, (stream) =>
+    saltOf(stream, accountId),
+  );
+  progress?.("password");
+  const byPassword = await passwordKeys({
+    password, secretKey, accountId, serverSalt,
+  });
+  const recovery = await recoveryKeys(recoveryCode, accountId);
+
+  progress?.("account");
+  const device = await generate();
+  const messageKey = await kem.generate(suite, true);
+  const accountKey = await crypto.subtle.generateKey(
+    { name: "AES-GCM", length: 256 }, true, ["wrapKey", "unwrapKey"],
+  );
+  const wraps = await wrapAll({
+    cid, accountId, identity: identity.privateKey, accountKey, messageKey,
+    under: byPassword.wrap, recoveryKem: recovery.kemPk,
+  });
+  const now = platform.now();
+  const roster = await signThing(
+    "roster",
+    encodeRoster({
+      cid, ikPk: identity.pk, version: 1, generation: 1, prev: ZERO_ID,
+      notBefore: now, notAfter: now + ROSTER_MS,
+      messageKey: { suite, pk: messageKey.pk }, devices: [device.pk],
+    }),
+    identity.privateKey,
+  );
+  const record = await signThing(
+    "record",
+    encodeAccount({
+      cid, ikPk: identity.pk, accountId, generation: 1, kdfId: KDF_ID,
+      serverSalt, loginPk: byPassword.login.pk,
+      recoveryPk: recovery.login.pk, recoveryKem: recovery.kemPk,
+      rosterId: await idOf(roster), wraps: await wrapsHash(wraps),
+    }),
+    identity.privateKey,
+  );
+  const set = { account: record, roster, wraps };
+  await withStream(options, cid, (stream) =>
+    put(stream, options, set, accountId, identity.privateKey),
+  );
+
+  // What this device keeps is what any other would get: unwrapped, and not to
+  // be exported.
+  const keys = await openGeneration(set, byPassword, roster, cid, accountId);
+  return {
+    setUp: {
+      device: {
+        account, accountId, cid, secretKey, pk: device.pk,
+        signKey: device.privateKey,
+      },
+      keys: keys.keys,
+      roster,
+    },
+    kit: {
+      account,
+      cid: toBase64Url(cid),
+      secretKey: await writeSecret(secretKey),
+      recoveryCode: await writeSecret(recoveryCode),
+    },
+  };
+}
+
+async function put(
+  stream: Stream,
+  options: RegisterOptions,
+  set: AccountSet,
+  accountId: Bytes,
+  identityKey: CryptoKey,
+): Promise<void> {
+  const invitation = new Uint8Array(options.invitation ?? new Uint8Array(16));
+  const sig = await signClaim(
+    {
+      role: Role.registration,
+      originHash: await hash(toUtf8(options.address.origin)),
+      challenge: await stream.challenge(),
+      subject: accountId,
+      invitation,
+    },
+    identityKey,
+  );
+  await stream.request("register", (tag) =>
+    f.encodeRegister(tag, { sig, invitation, ...framed(set) }),
+  );
+}
+
+/** All wrap records of the first generation, ascending by kind. */
+async function wrapAll(o: {
+  cid: Bytes;
+  accountId: Bytes;
+  identity: CryptoKey;
+  accountKey: CryptoKey;
+  messageKey: kem.KemKey;
+  under: CryptoKey;
+  recoveryKem: Bytes;
+}): Promise<Bytes[]> {
+  const { cid, accountId } = o;
+  const akName = crypto.getRandomValues(new Uint8Array(32));
+  const header = (kind: WrapKind, keyId: Bytes) => ({
+    kind, cid, accountId, generation: 1, keyId,
+  });
+  return [
+    await wrapKey(header(WrapKind.accountKey, akName), o.accountKey, o.under),
+    await sealKey(
+      header(WrapKind.accountKeyRecovery, akName), o.accountKey, o.recoveryKem),
+    await wrapKey(header(WrapKind.identityKey, cid), o.identity, o.under),
+    await sealKey(
+      header(WrapKind.identityKeyRecovery, cid), o.identity, o.recoveryKem),
+    await wrapKey(
+      header(WrapKind.messageKey, o.messageKey.kemId),
+      o.messageKey.pair.privateKey, o.accountKey),
+  ];
+}
+
+// --- login on a further device ---------------------------------------------
+
+export interface LoginOptions extends Service {
+  readonly account: string;
+  readonly password: string;
+  readonly secretKey: Bytes;
+  readonly cid: Bytes;
+  readonly confirm: (list: DeviceList) => Promise<boolean>;
+}
+
+export async function login(options: LoginOptions): Promise<SetUp> {
+  const { account, password, secretKey, cid, platform, progress } = options;
+  const accountId = await accountIdOf(account);
+  progress?.("password");
+  const serverSalt = await withStream(options, cid, (stream) =>
+    saltOf(stream, accountId),
+  );
+  const byPassword = await passwordKeys({
+    password, secretKey, accountId, serverSalt,
+  });
+  const device = await generate();
+  const expected = { cid, accountId, serverSalt, byPassword };
+
+  progress?.("vault");
+  const seen = await asPassword(options, expected, async (stream) =>
+    openAccount(await ask.vault(stream), expected),
+  );
+  const accepted = await options.confirm(
+    await deviceListOf(seen.roster, toHex(await signkeyIdOf(device.pk))),
+  );
+  if (!accepted) throw new ClientError("declined", "Not confirmed.");
+
+  // The customer may have taken time to confirm: the connection is a new one,
+  // and whatever changed meanwhile has to lead on from what was confirmed.
+  progress?.("device");
+  const roster = await asPassword(options, expected, (stream) =>
+    enlist(stream, expected, seen, device, platform.now()),
+  );
+  return {
+    device: {
+      account, accountId, cid, secretKey, pk: device.pk,
+      signKey: device.privateKey,
+    },
+    keys: seen.keys,
+    roster,
+  };
+}
+
+interface Expected {
+  readonly cid: Bytes;
+  readonly accountId: Bytes;
+  readonly serverSalt: Bytes;
+  readonly byPassword: PasswordKeys;
+}
+
+interface OpenedAccount {
+  readonly account: Account;
+  readonly roster: KnownRoster;
+  readonly wraps: readonly Bytes[];
+  readonly identityKey: CryptoKey;
+  readonly keys: GenerationKeys;
+}
+
+function asPassword<T>(
+  options: LoginOptions,
+  { byPassword, accountId }: Expected,
+  work: (stream: Stream) => Promise<T>,
+): Promise<T> {
+  return withStream(options, options.cid, async (stream) => {
+    await ask.auth(stream, options.address.origin, {
+      role: Role.password,
+      subject: accountId,
+      key: byPassword.login.privateKey,
+    });
+    return work(stream);
+  });
+}
+
+/** Lists this device in the next roster; on conflict, in the one after. */
+async function enlist(
+  stream: Stream,
+  expected: Expected,
+  seen: OpenedAccount,
+  device: SigningKey,
+  now: number,
+): Promise<Bytes> {
+  for (let attempt = 1; ; attempt++) {
+    const present = await openAccount(await ask.vault(stream), expected);
+    await checkLeadsOn(stream, seen.roster, present.roster);
+    // A repetition after a lost answer finds its own work done.
+    if (present.roster.devices.some((pk) => equal(pk, device.pk))) {
+      return present.roster.bytes;
+    }
+    const next = await withDevice(present, device.pk, now);
+    try {
+      await stream.request("accountPut", (tag) =>
+        f.encodeAccountPut(tag, framed(next)),
+      );
+      return next.roster;
+    } catch (error) {
+      const again =
+        error instanceof ServiceError && error.code === f.errorCodes.conflict;
+      if (!again || attempt === ATTEMPTS) throw error;
+    }
+  }
+}
+
+async function checkLeadsOn(
+  stream: Stream,
+  confirmed: KnownRoster,
+  present: KnownRoster,
+): Promise<void> {
+  let last = confirmed;
+  while (last.id !== present.id) {
+    const { rosters } = await ask.rosters(stream, { version: last.version + 1 });
+    if (!rosters.length) throw notGenuine("The rosters break off.");
+    for (const { bytes } of rosters) {
+      const next = await verifyRoster(copy(bytes), confirmed.cid);
+      if (!succeeds(last, next)) throw notGenuine("The rosters break off.");
+      last = next;
+    }
+  }
+}
+
+async function withDevice(
+  { account, roster, wraps, identityKey }: OpenedAccount,
+  pk: Bytes,
+  now: number,
+): Promise<AccountSet> {
+  if (roster.devices.length >= ROSTER_DEVICES_MAX) {
+    throw new ClientError("too-many-devices", "64 devices are listed already.");
+  }
+  const { bytes: _, ...fields } = roster;
+  const nextRoster = await signThing(
+    "roster",
+    encodeRoster({
+      ...fields,
+      version: roster.version + 1,
+      prev: await idOf(roster.bytes),
+      notBefore: now,
+      notAfter: now + ROSTER_MS,
+      devices: [...roster.devices, pk].sort(compare),
+    }),
+    identityKey,
+  );
+  const nextAccount = await signThing(
+    "record",
+    encodeAccount({ ...account, rosterId: await idOf(nextRoster) }),
+    identityKey,
+  );
+  return { account: nextAccount, roster: nextRoster, wraps };
+}
+
+/** Account record, roster and wraps as the service shows them: accepted only
+ * together. */
+async function openAccount(
+  shown: f.VaultFrame,
+  { cid, accountId, serverSalt, byPassword }: Expected,
+): Promise<OpenedAccount> {
+  const account = decodeAccount(copy(shown.account));
+  if (!account) throw notGenuine("The account record is malformed.");
+  const roster = await verifyRoster(copy(shown.roster), cid);
+  const wraps = shown.wraps.map(({ bytes }) => copy(bytes));
+  const holds =
+    equal(account.cid, cid) &&
+    equal(account.ikPk, roster.ikPk) &&
+    equal(account.accountId, accountId) &&
+    equal(account.serverSalt, serverSalt) &&
+    equal(account.loginPk, byPassword.login.pk) &&
+    account.generation === roster.generation &&
+    toHex(account.rosterId) === roster.id &&
+    equal(account.wraps, await wrapsHash(wraps)) &&
+    (await verifyThing("record", account.bytes, roster.ikPk));
+  if (!holds) throw notGenuine("Account record and roster do not agree.");
+  const set = { account: account.bytes, roster: roster.bytes, wraps };
+  const opened = await openGeneration(
+    set, byPassword, roster.bytes, cid, accountId);
+  return { account, roster, wraps, ...opened };
+}
+
+/** Unwraps everything of a generation, and tests each private half against its
+ * public half. */
+async function openGeneration(
+  set: AccountSet,
+  byPassword: PasswordKeys,
+  rosterBytes: Bytes,
+  cid: Bytes,
+  accountId: Bytes,
+): Promise<{ identityKey: CryptoKey; keys: GenerationKeys }> {
+  const roster = await verifyRoster(rosterBytes, cid);
+  const { generation, messageKey } = roster;
+  const wraps = new Map<number, Wrap>();
+  for (const bytes of set.wraps) {
+    const wrap = decodeWrap(bytes);
+    const ours =
+      wrap &&
+      equal(wrap.cid, cid) &&
+      equal(wrap.accountId, accountId) &&
+      wrap.generation === generation &&
+      !wraps.has(wrap.kind);
+    if (!ours) throw notGenuine("A wrap record belongs elsewhere.");
+    wraps.set(wrap.kind, wrap);
+  }
+  const need = (kind: WrapKind) => {
+    const wrap = wraps.get(kind);
+    if (!wrap) throw notGenuine("A wrap record is missing.");
+    return wrap;
+  };
+  if (!equal(need(WrapKind.messageKey).keyId, await kemIdOf(messageKey))) {
+    throw notGenuine("The wrapped message key is not the roster's.");
+  }
+  try {
+    const identityKey = await unwrapKey(
+      need(WrapKind.identityKey), byPassword.wrap, "Ed25519", ["sign"]);
+    if (!(await isPair(identityKey, roster.ikPk))) {
+      throw notGenuine("The identity key is another one.");
+    }
+    const accountKey = await unwrapKey(
+      need(WrapKind.accountKey), byPassword.wrap, "AES-GCM",
+      ["wrapKey", "unwrapKey"]);
+    const { algorithm, usages } = kem.algorithmOf(messageKey.suite).UNWRAP;
+    const privateKey = await unwrapKey(
+      need(WrapKind.messageKey), accountKey, algorithm, usages);
+    const joined = await kem.join(messageKey, privateKey);
+    if (!joined) throw notGenuine("The message key is another one.");
+    return {
+      identityKey,
+      keys: { generation, accountKey, messageKey: joined },
+    };
+  } catch (error) {
+    if (error instanceof ClientError) throw error;
+    throw notGenuine("A wrapped key does not open.");
+  }
+}
+
+async function isPair(privateKey: CryptoKey, pk: Bytes): Promise<boolean> {
+  const probe = crypto.getRandomValues(new Uint8Array(32));
+  return verify(pk, probe, await sign(privateKey, probe));
+}
+
+// --- both ------------------------------------------------------------------
+
+/** Refuses any other key derivation before a signature is made. */
+async function saltOf(stream: Stream, accountId: Bytes): Promise<Bytes> {
+  const { kdfId, serverSalt } = await ask.loginStart(stream, accountId);
+  if (kdfId !== KDF_ID) {
+    throw new ClientError(
+      "bad-kdf", `The service asks for key derivation ${kdfId}.`);
+  }
+  return copy(serverSalt);
+}
+
+/** A connection for this work alone; tried again if it breaks, which all of
+ * what is done in one allows. */
+async function withStream<T>(
+  { platform, address }: Service,
+  cid: Bytes,
+  work: (stream: Stream) => Promise<T>,
+): Promise<T> {
+  for (let attempt = 1; ; attempt++) {
+    const stream = new Stream(platform, address, cid);
+    try {
+      return await work(stream);
+    } catch (error) {
+      if (!(error instanceof Disconnected)) throw clientErrorOf(error);
+      if (attempt === ATTEMPTS) {
+        throw new ClientError("offline", "The service cannot be reached.");
+      }
+    } finally {
+      stream.close();
+    }
+    await new Promise<void>((done) => platform.after(500 * attempt, done));
+  }
+}
+
+function clientErrorOf(error: unknown): unknown {
+  if (error instanceof AlarmError) {
+    return new ClientError("not-genuine", error.message);
+  }
+  if (!(error instanceof ServiceError)) return error;
+  const c = f.errorCodes;
+  switch (error.code) {
+    case c.authFailed:
+      return new ClientError("wrong-credentials", error.message);
+    case c.accountTaken:
+      return new ClientError("account-taken", error.message);
+    case c.registrationClosed:
+      return new ClientError("registration-closed", error.message);
+    case c.notHere:
+      return new ClientError("not-here", error.message);
+    default:
+      return new ClientError("refused", error.message);
+  }
+}
+
+function framed({ account, roster, wraps }: AccountSet): f.AccountPutFrame {
+  return { account, roster, wraps: wraps.map((bytes) => ({ bytes })) };
+}
+
+function notGenuine(detail: string): ClientError {
+  return new ClientError("not-genuine", detail);
+}

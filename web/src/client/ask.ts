@@ -1,0 +1,120 @@
+// The requests of the protocol, typed.
+
+import { signClaim } from "../crypto/signed.ts";
+import { hash } from "../crypto/hash.ts";
+import { toUtf8, ZERO_ID, type Bytes } from "../wire/bytes.ts";
+import type { Role } from "../wire/auth.ts";
+import * as f from "../wire/frames.gen.ts";
+import { ServiceError, type Stream } from "./stream.ts";
+
+export interface Proof {
+  readonly role: Role;
+  readonly subject: Bytes;
+  readonly key: CryptoKey;
+  /** Of a visitor. */
+  readonly hello?: Bytes;
+  /** Hash of the widget or inbox in use. */
+  readonly release?: Uint8Array | undefined;
+}
+
+/** Proves who one is.  A challenge that got too old is taken anew, once. */
+export async function auth(
+  stream: Stream,
+  origin: string,
+  proof: Proof,
+): Promise<f.ReadyFrame> {
+  for (let attempt = 0; ; attempt++) {
+    const { role, subject } = proof;
+    const challenge = await stream.challenge();
+    const originHash = await hash(toUtf8(origin));
+    const claim = { role, originHash, challenge, subject };
+    const sig = await signClaim(claim, proof.key);
+    try {
+      const body = await stream.request("auth", (tag) =>
+        f.encodeAuth(tag, {
+          role,
+          subject,
+          sig,
+          puzzle: 0,
+          release: new Uint8Array(proof.release ?? ZERO_ID),
+          hello: proof.hello ?? new Uint8Array(0),
+        }),
+      );
+      return f.decodeReady(body);
+    } catch (error) {
+      const expired =
+        error instanceof ServiceError &&
+        error.code === f.errorCodes.challengeExpired;
+      if (!expired || attempt) throw error;
+    }
+  }
+}
+
+export async function loginStart(
+  stream: Stream,
+  accountId: Bytes,
+): Promise<f.SaltFrame> {
+  return f.decodeSalt(
+    await stream.request("loginStart", (tag) =>
+      f.encodeLoginStart(tag, { accountId }),
+    ),
+  );
+}
+
+/** One by id, or (zeros) a page of versions; version 0 is the present one. */
+export async function rosters(
+  stream: Stream,
+  ask: { id: Bytes } | { version: number },
+): Promise<f.RostersFrame> {
+  const fields = { id: ZERO_ID, version: 0, ...ask };
+  return f.decodeRosters(
+    await stream.request("rosterGet", (tag) => f.encodeRosterGet(tag, fields)),
+  );
+}
+
+export async function send(
+  stream: Stream,
+  envelope: Bytes,
+): Promise<f.StoredFrame> {
+  return f.decodeStored(
+    await stream.request("send", (tag) => f.encodeSend(tag, { envelope })),
+  );
+}
+
+export function ack(stream: Stream, position: number): void {
+  stream.notify(f.encodeAck(0, { position }));
+}
+
+export async function history(
+  stream: Stream,
+  sid: Bytes,
+  before: number,
+): Promise<f.MessagesFrame> {
+  return f.decodeMessages(
+    await stream.request("history", (tag) =>
+      f.encodeHistory(tag, { sid, before, count: f.limits.pageMessages }),
+    ),
+  );
+}
+
+/** The session of that sid, as the service has it. */
+export async function session(
+  stream: Stream,
+  sid: Bytes,
+): Promise<f.SessionItem | undefined> {
+  const page = f.decodeSessionPage(
+    await stream.request("sessions", (tag) =>
+      f.encodeSessions(tag, { from: sid, count: 1 }),
+    ),
+  );
+  const item = page.sessions[0];
+  return item && item.sid.every((b, i) => b === sid[i]) ? item : undefined;
+}
+
+export async function vault(stream: Stream): Promise<f.VaultFrame> {
+  return f.decodeVault(
+    await stream.request("vaultGet", (tag) =>
+      f.encodeVaultGet(tag, { generation: 0 }),
+    ),
+  );
+}

@@ -1,0 +1,104 @@
+// Keeps a stream to the service open: one at a time, again and again, with
+// backoff and jitter.
+
+import { AlarmError } from "./alarm.ts";
+import type { Platform } from "./platform.ts";
+import { Disconnected, ServiceError, Stream } from "./stream.ts";
+import { errorCodes } from "../wire/frames.gen.ts";
+import type { Alarm, Link, ServiceAddress } from "./types.ts";
+import type { Bytes } from "../wire/bytes.ts";
+
+const BACKOFF_FIRST = 400;
+const BACKOFF_MOST = 30_000;
+
+export interface ConnectionOptions {
+  readonly platform: Platform;
+  readonly service: ServiceAddress;
+  readonly cid: Bytes;
+  /** Uses a fresh stream until it is over; calls ready() once it is of use. */
+  readonly serve: (stream: Stream, ready: () => void) => Promise<void>;
+  readonly linked: (link: Link) => void;
+  readonly alarmed: (alarm: Alarm) => void;
+}
+
+export class Connection {
+  readonly #o: ConnectionOptions;
+  #stream: Stream | undefined;
+  #closed = false;
+  #wake: (() => void) | undefined;
+
+  constructor(options: ConnectionOptions) {
+    this.#o = options;
+  }
+
+  get closed(): boolean {
+    return this.#closed;
+  }
+
+  close(): void {
+    this.#closed = true;
+    this.#stream?.close();
+    this.#wake?.();
+  }
+
+  /** Returns when closed, or when an alarm forbids going on. */
+  async run(): Promise<void> {
+    let failures = 0;
+    while (!this.#closed) {
+      this.#o.linked("connecting");
+      const { platform, service, cid } = this.#o;
+      const stream = new Stream(platform, service, cid);
+      this.#stream = stream;
+      let alarm: Alarm | undefined;
+      try {
+        await this.#o.serve(stream, () => {
+          failures = 0;
+          this.#o.linked("ready");
+        });
+      } catch (error) {
+        alarm = alarmOf(error);
+      }
+      stream.close();
+      this.#o.linked(this.#closed ? "idle" : "offline");
+      if (alarm) {
+        this.#o.alarmed(alarm);
+        return;
+      }
+      if (this.#closed) return;
+      const { retryAfter } = await stream.closed;
+      await this.#sleep(retryAfter ?? backoff(failures++));
+    }
+  }
+
+  #sleep(ms: number): Promise<void> {
+    return new Promise((resolve) => {
+      const cancel = this.#o.platform.after(ms, resolve);
+      this.#wake = () => (cancel(), resolve());
+    });
+  }
+}
+
+/** Between half and all of a time that doubles. */
+function backoff(failures: number): number {
+  const most = Math.min(BACKOFF_MOST, BACKOFF_FIRST * 2 ** failures);
+  return most / 2 + (Math.random() * most) / 2;
+}
+
+/** What must stop a client; undefined for what may be tried again. */
+function alarmOf(error: unknown): Alarm | undefined {
+  if (error instanceof Disconnected) return undefined;
+  if (error instanceof AlarmError) return error.alarm;
+  if (!(error instanceof ServiceError)) throw error;
+  const detail = error.message;
+  switch (error.code) {
+    case errorCodes.notHere:
+    case errorCodes.badCid:
+      return { code: "not-here", detail };
+    case errorCodes.authFailed:
+    case errorCodes.badHello:
+    case errorCodes.notAllowed:
+      return { code: "refused", detail };
+    default:
+      return undefined;
+  }
+}

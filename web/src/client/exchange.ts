@@ -1,0 +1,300 @@
+// An authenticated stream at work: the outbox goes out, deliveries come in and
+// are acknowledged once persisted, gaps are filled from the history.
+
+import { copy, fromHex, type Bytes } from "../wire/bytes.ts";
+import { decodeEnvelope } from "../wire/envelope.ts";
+import { errorCodes, type DeliverFrame, type ReadyFrame } from "../wire/frames.gen.ts";
+import { AlarmError } from "./alarm.ts";
+import * as ask from "./ask.ts";
+import type { Platform, Storage } from "./platform.ts";
+import { keys, type Handed, type Outgoing } from "./records.ts";
+import { ServiceError, type Stream } from "./stream.ts";
+import type { Source, Transcript } from "./transcript.ts";
+
+const SHORTEST_RETENTION = 7 * 86_400_000;
+const ACK_EVERY = 16;
+const RETRY_FIRST = 1_000;
+const RETRY_MOST = 30_000;
+
+/** What a stream can be asked while messages are judged; a visitor's stream
+ * cannot ask for sessions, and need not. */
+export function sourceOf(stream: Stream): Source {
+  const found = async (id: Bytes) => {
+    try {
+      return (await ask.rosters(stream, { id })).rosters;
+    } catch (error) {
+      if (isCode(error, errorCodes.notFound, errorCodes.unknownRoster)) return [];
+      throw error;
+    }
+  };
+  return {
+    async byId(id) {
+      const first = (await found(id))[0];
+      return first && copy(first.bytes);
+    },
+    async from(version) {
+      const page = await ask.rosters(stream, { version });
+      return page.rosters.map(({ bytes }) => copy(bytes));
+    },
+    async hello(sid) {
+      const item = await ask.session(stream, sid);
+      return item && copy(item.hello);
+    },
+  };
+}
+
+export interface ExchangeOptions {
+  readonly platform: Platform;
+  readonly storage: Storage;
+  readonly transcript: Transcript;
+  readonly stream: Stream;
+  /** A message was refused for good: its session is not sent to any more. */
+  readonly refused: (error: ServiceError) => void;
+}
+
+export class Exchange {
+  readonly #o: ExchangeOptions;
+  readonly #source: Source;
+  readonly #arrived: DeliverFrame[] = [];
+  readonly #inFlight = new Set<string>();
+  /** Sessions that wait before they are sent to again. */
+  readonly #held = new Set<string>();
+  readonly #searched = new Map<string, string>();
+  readonly #failed: Promise<never>;
+  #fail!: (error: unknown) => void;
+  #window = 1;
+  #retries = 0;
+  #draining = false;
+  #flushing = false;
+  #flushAgain = false;
+  #ready = false;
+
+  constructor(options: ExchangeOptions) {
+    this.#o = options;
+    this.#source = sourceOf(options.stream);
+    this.#failed = new Promise((_, reject) => (this.#fail = reject));
+    this.#failed.catch(() => undefined);
+    options.stream.ondeliver = (frame) => {
+      this.#arrived.push(frame);
+      if (this.#ready) this.#guard(this.#drain());
+    };
+  }
+
+  /** ends: where one's own chains stand at the service. */
+  async run(
+    ready: ReadyFrame,
+    ends: readonly { sid: string; seq: number; id: Bytes }[],
+  ): Promise<void> {
+    const { transcript, stream } = this.#o;
+    this.#window = Math.max(1, Math.floor(ready.requests / 2));
+    for (const { sid, seq, id } of ends) await this.#reconcile(sid, seq, id);
+    await transcript.retryHeld(this.#source);
+    this.#ready = true;
+    this.flush();
+    this.#guard(this.#drain());
+    await Promise.race([stream.closed, this.#failed]);
+  }
+
+  /** Sends what waits in the outbox, as far as the window allows. */
+  flush(): void {
+    if (!this.#ready) return;
+    this.#flushAgain = true;
+    if (!this.#flushing) this.#guard(this.#flush());
+  }
+
+  #guard(work: Promise<void>): void {
+    work.catch((error) => this.#fail(error));
+  }
+
+  async #flush(): Promise<void> {
+    this.#flushing = true;
+    try {
+      while (this.#flushAgain) {
+        this.#flushAgain = false;
+        const waiting = await this.#o.storage.list(keys.outbox());
+        for (const [key, value] of waiting) {
+          if (this.#inFlight.size >= this.#window) break;
+          const out = value as Outgoing;
+          if (this.#inFlight.has(key) || this.#held.has(out.sid)) continue;
+          this.#inFlight.add(key);
+          this.#guard(this.#send(key, out));
+        }
+      }
+    } finally {
+      this.#flushing = false;
+    }
+  }
+
+  async #send(key: string, out: Outgoing): Promise<void> {
+    const { stream, transcript } = this.#o;
+    try {
+      const { position, time } = await ask.send(stream, out.envelope);
+      await transcript.stored(out, position, time);
+      this.#retries = 0;
+    } catch (error) {
+      if (!(error instanceof ServiceError)) throw error;
+      await this.#notStored(out, error);
+    } finally {
+      this.#inFlight.delete(key);
+    }
+    this.flush();
+  }
+
+  async #notStored(out: Outgoing, error: ServiceError): Promise<void> {
+    switch (error.code) {
+      case errorCodes.seqConflict:
+        await this.#recover(out.sid);
+        return;
+      case errorCodes.seqOld:
+        // READY or SESSIONS of the next stream will tell.
+        this.#o.stream.close("out of step");
+        return;
+      case errorCodes.seqGap:
+      case errorCodes.storageFull:
+        this.#later(out.sid);
+        return;
+      default:
+        this.#held.add(out.sid);
+        this.#o.refused(error);
+    }
+  }
+
+  #later(sid: string): void {
+    if (this.#held.has(sid)) return;
+    this.#held.add(sid);
+    const ms = Math.min(RETRY_MOST, RETRY_FIRST * 2 ** this.#retries++);
+    this.#o.platform.after(ms, () => {
+      this.#held.delete(sid);
+      if (!this.#o.stream.over) this.flush();
+    });
+  }
+
+  async #reconcile(sid: string, seq: number, id: Bytes): Promise<void> {
+    const { transcript } = this.#o;
+    const { verdict, confirmed } = await transcript.reconcile(sid, seq, id);
+    if (verdict === "lost") throw conflict("It has lost stored messages.");
+    if (verdict === "foreign") await this.#recover(sid);
+    // Their places in the order were in answers that never came.
+    else if (confirmed) await this.#readBack(sid, confirmed);
+  }
+
+  async #readBack(sid: string, count: number): Promise<void> {
+    for await (const handed of this.#history(sid)) {
+      await this.#o.transcript.receive(handed, this.#source);
+      if (this.#isOwn(handed) && --count === 0) return;
+    }
+  }
+
+  /** The service has own messages that are not here. */
+  async #recover(sid: string): Promise<void> {
+    if (this.#held.has(sid)) return;
+    this.#held.add(sid);
+    try {
+      const { transcript } = this.#o;
+      const end = await transcript.confirmedEnd(sid);
+      const later: Handed[] = [];
+      for await (const handed of this.#history(sid)) {
+        const envelope = decodeEnvelope(handed.envelope);
+        const own = envelope && this.#isOwn(handed);
+        if (own && envelope.seq <= end.seq) break;
+        later.unshift(handed);
+      }
+      if (!(await transcript.adopt(sid, later, this.#source))) {
+        throw conflict("It has messages in this place that are not ours.");
+      }
+    } finally {
+      this.#held.delete(sid);
+    }
+  }
+
+  #isOwn({ envelope }: Handed): boolean {
+    const decoded = decodeEnvelope(envelope);
+    return !!decoded && this.#o.transcript.isOwn(decoded);
+  }
+
+  /** A session's messages, newest first. */
+  async *#history(sid: string): AsyncGenerator<Handed> {
+    let before = 0;
+    do {
+      const page = await ask.history(this.#o.stream, fromHex(sid), before);
+      for (const { envelope, position, time } of page.messages) {
+        yield { envelope: copy(envelope), position, time };
+      }
+      before = page.next;
+    } while (before);
+  }
+
+  async #drain(): Promise<void> {
+    if (this.#draining) return;
+    this.#draining = true;
+    try {
+      const { stream, transcript } = this.#o;
+      let unacknowledged = 0;
+      for (let f = this.#arrived.shift(); f; f = this.#arrived.shift()) {
+        await transcript.receive(handedOf(f), this.#source);
+        if (++unacknowledged === ACK_EVERY || !this.#arrived.length) {
+          ask.ack(stream, f.position);
+          unacknowledged = 0;
+        }
+      }
+      await this.#fillGaps();
+    } finally {
+      this.#draining = false;
+    }
+    if (this.#arrived.length) await this.#drain();
+  }
+
+  /** Looks for missing ancestors in the history; once for each set of them. */
+  async #fillGaps(): Promise<void> {
+    const { transcript, platform } = this.#o;
+    for (const [sid, missing] of await transcript.missing()) {
+      const wanted = [...missing].sort().join();
+      if (this.#searched.get(sid) === wanted) continue;
+      this.#searched.set(sid, wanted);
+      let found = false;
+      for await (const handed of this.#history(sid)) {
+        await transcript.receive(handed, this.#source);
+        found = !(await transcript.missing()).has(sid);
+        if (found) break;
+      }
+      if (found) continue;
+      await transcript.excuseBeginning(sid, platform.now() - SHORTEST_RETENTION);
+    }
+  }
+}
+
+/** Where one's own chain stands, of each session that is waiting to be sent
+ * to: a device asks for it. */
+export async function endsOfOutbox(
+  storage: Storage,
+  stream: Stream,
+): Promise<{ sid: string; seq: number; id: Bytes }[]> {
+  const waiting = await storage.list(keys.outbox());
+  const sids = new Set(waiting.map(([, out]) => (out as Outgoing).sid));
+  const ends = [];
+  for (const sid of sids) {
+    const item = await ask.session(stream, fromHex(sid));
+    ends.push({
+      sid,
+      seq: item?.seq ?? 0,
+      id: item?.id ?? new Uint8Array(32),
+    });
+  }
+  return ends;
+}
+
+function handedOf(frame: DeliverFrame): Handed {
+  const { envelope, hello, position, time } = frame;
+  return { envelope: copy(envelope), hello: copy(hello), position, time };
+}
+
+function conflict(detail: string): AlarmError {
+  return new AlarmError(
+    "session-conflict",
+    `The service's copy of this conversation does not match. ${detail}`,
+  );
+}
+
+function isCode(error: unknown, ...codes: number[]): boolean {
+  return error instanceof ServiceError && codes.includes(error.code);
+}

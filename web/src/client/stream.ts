@@ -1,0 +1,192 @@
+// One WebSocket from its opening to its close: frames, tags, answers.  It is
+// never used again once closed; connection.ts makes the next one.
+
+import { toBase64Url, type Bytes } from "../wire/bytes.ts";
+import * as f from "../wire/frames.gen.ts";
+import type { Platform, Socket } from "./platform.ts";
+import type { ServiceAddress } from "./types.ts";
+
+/** The service said no.  code is that of include/sealchat/errors.h. */
+export class ServiceError extends Error {
+  readonly code: number;
+
+  constructor(code: number, sentence: string) {
+    super(sentence);
+    this.name = "ServiceError";
+    this.code = code;
+  }
+}
+
+/** The connection is gone; what was unanswered may be asked again. */
+export class Disconnected extends Error {
+  /** What the service asked for in its close reason, ms. */
+  readonly retryAfter: number | undefined;
+
+  constructor(reason = "") {
+    super(`the connection was lost${reason && `: ${reason}`}`);
+    this.name = "Disconnected";
+    const hint = /retry-after-ms=(\d{1,7})/.exec(reason);
+    this.retryAfter = hint ? Number(hint[1]) : undefined;
+  }
+}
+
+interface Pending {
+  readonly answer: f.FrameName | undefined;
+  readonly resolve: (body: Bytes) => void;
+  readonly reject: (error: Error) => void;
+}
+
+const OPEN_TIMEOUT = 15_000;
+const ANSWER_TIMEOUT = 30_000;
+
+export class Stream {
+  /** DELIVER, in order of arrival. */
+  ondeliver: ((frame: f.DeliverFrame) => void) | undefined;
+  /** Resolves when the stream is over, however that came. */
+  readonly closed: Promise<Disconnected>;
+
+  readonly #platform: Platform;
+  readonly #socket: Socket;
+  readonly #pending = new Map<number, Pending>();
+  #challenge: Bytes | undefined;
+  #awaitingChallenge: (() => void)[] = [];
+  #tag = 0;
+  #over: Disconnected | undefined;
+  #end!: (why: Disconnected) => void;
+  /** What the service said before it closed. */
+  #lastError: ServiceError | undefined;
+
+  constructor(platform: Platform, service: ServiceAddress, cid: Bytes) {
+    this.#platform = platform;
+    this.closed = new Promise((resolve) => (this.#end = resolve));
+    const url = `${service.url}?c=${toBase64Url(cid)}`;
+    const socket = platform.socket(url, f.subprotocol);
+    this.#socket = socket;
+    socket.binaryType = "arraybuffer";
+    socket.onopen = () => {
+      if (socket.protocol !== f.subprotocol) this.close("no subprotocol");
+    };
+    socket.onmessage = (event) => this.#receive(event.data);
+    socket.onclose = (event) => this.#finish(String(event.reason ?? ""));
+    socket.onerror = () => undefined; // a close follows
+    const cancel = platform.after(OPEN_TIMEOUT, () => {
+      if (!this.#challenge) this.close("no answer");
+    });
+    void this.closed.then(cancel);
+  }
+
+  get over(): Disconnected | undefined {
+    return this.#over;
+  }
+
+  /** The service's challenge, to be used once; awaits the next one if it was
+   * taken already. */
+  async challenge(): Promise<Bytes> {
+    while (!this.#challenge) {
+      if (this.#over) throw this.#lastError ?? this.#over;
+      await new Promise<void>((done) => this.#awaitingChallenge.push(done));
+    }
+    const challenge = this.#challenge;
+    this.#challenge = undefined;
+    return challenge;
+  }
+
+  /**
+   * Sends a request and resolves with its answer's body.  Rejects with what
+   * the service said, or with Disconnected.
+   */
+  request(name: f.FrameName, encode: (tag: number) => Bytes): Promise<Bytes> {
+    if (this.#over) return Promise.reject(this.#lastError ?? this.#over);
+    const tag = this.#nextTag();
+    return new Promise((resolve, reject) => {
+      const cancel = this.#platform.after(ANSWER_TIMEOUT, () => {
+        this.close("no answer");
+      });
+      const { answer } = f.frames[f.frameTypes[name]]!;
+      this.#pending.set(tag, {
+        answer,
+        resolve: (body) => (cancel(), resolve(body)),
+        reject: (error) => (cancel(), reject(error)),
+      });
+      this.#socket.send(encode(tag));
+    });
+  }
+
+  /** Sends what nobody answers. */
+  notify(frame: Bytes): void {
+    if (!this.#over) this.#socket.send(frame);
+  }
+
+  close(why = ""): void {
+    this.#socket.onclose = null;
+    this.#socket.onmessage = null;
+    this.#socket.close(1000);
+    this.#finish(why);
+  }
+
+  #nextTag(): number {
+    do this.#tag = (this.#tag % 0xffff) + 1;
+    while (this.#pending.has(this.#tag));
+    return this.#tag;
+  }
+
+  #receive(data: unknown): void {
+    try {
+      if (!(data instanceof ArrayBuffer)) throw new Error("a text message");
+      const frame = f.openFrame(new Uint8Array(data));
+      this.#take(frame.name, frame.tag, frame.body);
+    } catch (error) {
+      // Whoever is there does not speak the protocol.
+      this.close(String(error));
+    }
+  }
+
+  #take(name: f.FrameName, tag: number, body: Bytes): void {
+    switch (name) {
+      case "challenge":
+        this.#challenge = f.decodeChallenge(body).challenge;
+        this.#wakeChallenged();
+        return;
+      case "deliver":
+        this.ondeliver?.(f.decodeDeliver(body));
+        return;
+      case "signalled":
+        return; // nothing is shown of signals yet
+      case "error": {
+        const { code, sentence } = f.decodeError(body);
+        const text = new TextDecoder().decode(sentence);
+        this.#fail(tag, new ServiceError(code, text));
+        return;
+      }
+      default: {
+        const pending = this.#pending.get(tag);
+        if (pending?.answer !== name) throw new Error(`unasked ${name}`);
+        this.#pending.delete(tag);
+        pending.resolve(body);
+      }
+    }
+  }
+
+  #fail(tag: number, error: ServiceError): void {
+    this.#lastError = error;
+    const pending = this.#pending.get(tag);
+    this.#pending.delete(tag);
+    pending?.reject(error);
+  }
+
+  #finish(reason: string): void {
+    if (this.#over) return;
+    this.#over = new Disconnected(reason);
+    const pending = [...this.#pending.values()];
+    this.#pending.clear();
+    for (const { reject } of pending) reject(this.#over);
+    this.#wakeChallenged();
+    this.#end(this.#over);
+  }
+
+  #wakeChallenged(): void {
+    const waiting = this.#awaitingChallenge;
+    this.#awaitingChallenge = [];
+    for (const wake of waiting) wake();
+  }
+}

@@ -1,0 +1,583 @@
+// The transcript of each session: a graph of messages in which each names its
+// sender's previous one (prev) and what the sender had accepted of others
+// (heads).  A message is accepted once all its ancestors are.  Everything here
+// runs under the session's lock and is persisted before it returns.
+
+import { sealMessage } from "../crypto/message.ts";
+import { idOf } from "../crypto/signed.ts";
+import { BodyKind } from "../wire/body.ts";
+import {
+  equal, fromHex, isWellFormed, isZero, toHex, toUtf8, ZERO_ID,
+  type Bytes,
+} from "../wire/bytes.ts";
+import {
+  decodeEnvelope, Direction, EnvelopeType, type Envelope,
+} from "../wire/envelope.ts";
+import { decodeHello } from "../wire/hello.ts";
+import { CONTENT_MAX, HEADS_MAX } from "../wire/sizes.ts";
+import { Batch } from "./batch.ts";
+import { ClientError } from "./errors.ts";
+import { deviceOf, judge, verifyHello, type Content, type Party } from "./judge.ts";
+import type { Platform, Storage } from "./platform.ts";
+import {
+  keys, NO_CHAIN, type ChainEnd, type Handed, type Held, type MessageRecord, type Outgoing,
+  type SessionState,
+} from "./records.ts";
+import type { KnownRoster, RosterSource, Rosters } from "./roster.ts";
+
+/** What the service can be asked while a message is judged. */
+export interface Source extends RosterSource {
+  hello(sid: Bytes): Promise<Bytes | undefined>;
+}
+
+export interface TranscriptOptions {
+  readonly platform: Platform;
+  readonly storage: Storage;
+  /** Of the storage: part of the locks' names. */
+  readonly name: string;
+  readonly rosters: Rosters;
+  readonly party: Party;
+  /** Called after each commit with what it wrote. */
+  readonly changed: (changes: ReadonlyMap<string, unknown>) => void;
+}
+
+export class Transcript {
+  /** Messages that failed layout, cid, sid, direction, signature or
+   * recipients, since the page loaded. */
+  dropped = 0;
+  readonly #o: TranscriptOptions;
+  readonly #own: string;
+
+  constructor(options: TranscriptOptions) {
+    this.#o = options;
+    this.#own = toHex(options.party.signkeyId);
+  }
+
+  isOwn(envelope: Envelope): boolean {
+    return toHex(envelope.signkeyId) === this.#own;
+  }
+
+  /** Runs work under the session's lock and commits what it wrote. */
+  async #locked<T>(
+    sid: string,
+    work: (batch: Batch) => Promise<T>,
+  ): Promise<T> {
+    const { platform, storage, name } = this.#o;
+    return platform.exclusive(`${name}/session/${sid}`, async () => {
+      const batch = new Batch(storage);
+      const result = await work(batch);
+      await batch.commit();
+      if (batch.changes.size) this.#o.changed(batch.changes);
+      return result;
+    });
+  }
+
+  /** A session whose hello was verified, or is one's own. */
+  async open(sid: string, hello: Bytes): Promise<void> {
+    await this.#locked(sid, async (batch) => {
+      if (!(await batch.get(keys.session(sid)))) {
+        batch.set(keys.session(sid), newState(sid, hello));
+      }
+    });
+  }
+
+  /** Seals a text and persists it in the outbox. */
+  async compose(sid: string, text: string): Promise<void> {
+    const content = toUtf8(text);
+    if (!content.length || content.length > CONTENT_MAX || !isWellFormed(text)) {
+      throw new ClientError("bad-text", "A message has 1 to 16,384 bytes.");
+    }
+    await this.#o.rosters.load();
+    await this.#locked(sid, (batch) => this.#compose(batch, sid, content, text));
+  }
+
+  async #compose(
+    batch: Batch,
+    sid: string,
+    content: Bytes,
+    text: string,
+  ): Promise<void> {
+    const { party, platform, rosters } = this.#o;
+    const state = await batch.get<SessionState>(keys.session(sid));
+    const hello = state && decodeHello(state.hello);
+    if (!hello) {
+      throw new ClientError("no-conversation", "There is no such conversation.");
+    }
+    const roster = rosters.usable(platform.now());
+    const heads = [...state.heads].sort().slice(0, HEADS_MAX);
+    const { cid, side, signkeyId, signKey } = party;
+    const head = {
+      type: EnvelopeType.stored,
+      direction: side === "visitor" ? Direction.toCustomer : Direction.toVisitor,
+      cid,
+      sid: fromHex(sid),
+      signkeyId,
+      seq: state.own.seq + 1,
+      time: platform.now(),
+      prev: state.own.seq ? fromHex(state.own.id) : ZERO_ID,
+      rosterId: fromHex(roster.id),
+    };
+    const sealed = await sealMessage(
+      head,
+      [roster.messageKey, hello.sessionKey],
+      { kind: BodyKind.text, heads: heads.map(fromHex), content },
+      signKey,
+    );
+    const id = toHex(sealed.id);
+    const record: MessageRecord = {
+      sid, id, sender: this.#own, from: side, seq: head.seq,
+      prev: state.own.id, heads, time: head.time, kind: BodyKind.text, text,
+      accepted: true, delivery: "sending",
+    };
+    batch.set(keys.message(sid, id), record);
+    batch.set(keys.number(sid, this.#own, head.seq), id);
+    batch.set(keys.outgoing(sid, head.seq), {
+      id, sid, seq: head.seq, envelope: sealed.envelope,
+    } satisfies Outgoing);
+    batch.set(keys.session(sid), {
+      ...state,
+      own: { seq: head.seq, id },
+      heads: state.heads.filter((other) => !heads.includes(other)),
+    } satisfies SessionState);
+  }
+
+  /** The service has it: STORED. */
+  async stored(out: Outgoing, position: number, time: number): Promise<void> {
+    const { sid, id, seq } = out;
+    await this.#locked(sid, (batch) =>
+      this.#confirm(batch, sid, id, seq, position, time));
+  }
+
+  async #confirm(
+    batch: Batch,
+    sid: string,
+    id: string,
+    seq: number,
+    position?: number,
+    time?: number,
+  ): Promise<void> {
+    const record = await batch.get<MessageRecord>(keys.message(sid, id));
+    const state = await batch.get<SessionState>(keys.session(sid));
+    if (!record || !state) return;
+    batch.set(keys.message(sid, id), {
+      ...record,
+      ...(position === undefined ? {} : { position }),
+      time: time ?? record.time,
+      delivery: record.delivery === "delivered" ? "delivered" : "stored",
+    } satisfies MessageRecord);
+    batch.delete(keys.outgoing(sid, seq));
+    if (seq > state.stored.seq) {
+      batch.set(keys.session(sid), { ...state, stored: { seq, id } });
+    }
+  }
+
+  /**
+   * Compares the end of one's own chain at the service with what is here, and
+   * drops from the outbox what the service has.  "foreign": it names a message
+   * that is not here; "lost": it lacks messages that it had confirmed.
+   */
+  async reconcile(
+    sid: string,
+    seq: number,
+    id: Bytes,
+  ): Promise<{ verdict: "agreed" | "foreign" | "lost"; confirmed: number }> {
+    return this.#locked(sid, async (batch) => {
+      let confirmed = 0;
+      const state = await batch.get<SessionState>(keys.session(sid));
+      if (!state || seq < state.stored.seq) return { verdict: "lost", confirmed };
+      if (seq === 0) return { verdict: "agreed", confirmed };
+      const here = await batch.get(keys.number(sid, this.#own, seq));
+      if (here !== toHex(id)) return { verdict: "foreign", confirmed };
+      const waiting = await batch.list<Outgoing>(keys.outbox(sid));
+      for (const [, out] of waiting) {
+        if (out.seq > seq) break;
+        await this.#confirm(batch, sid, out.id, out.seq);
+        confirmed++;
+      }
+      return { verdict: "agreed", confirmed };
+    });
+  }
+
+  /** The last of one's own chain that the service has confirmed. */
+  async confirmedEnd(sid: string): Promise<ChainEnd> {
+    const state = await this.#o.storage.get(keys.session(sid));
+    return (state as SessionState | undefined)?.stored ?? NO_CHAIN;
+  }
+
+  /**
+   * Own messages are at the service that are not here (a restored profile).
+   * Takes what the service holds behind the last own message that it had
+   * confirmed, oldest first and other senders' included: the own ones become
+   * the chain, and what waits in the outbox is sealed anew behind them.  false,
+   * and nothing is changed, if they do not lead on from that last one.
+   */
+  async adopt(
+    sid: string,
+    later: readonly Handed[],
+    source: Source,
+  ): Promise<boolean> {
+    return this.#locked(sid, async (batch) => {
+      const state = await batch.get<SessionState>(keys.session(sid));
+      if (!state) return false;
+      const waiting = await batch.list<Outgoing>(keys.outbox(sid));
+      const texts: string[] = [];
+      for (const [key, out] of waiting) {
+        const record = await batch.get<MessageRecord>(
+          keys.message(sid, out.id));
+        if (record) texts.push(record.text);
+        batch.delete(key);
+        batch.delete(keys.message(sid, out.id));
+        batch.delete(keys.number(sid, this.#own, out.seq));
+      }
+      let end = state.stored;
+      for (const handed of later) {
+        const envelope = decodeEnvelope(handed.envelope);
+        if (!envelope || toHex(envelope.sid) !== sid) continue;
+        const own = toHex(envelope.signkeyId) === this.#own;
+        if (own && !leadsOn(end, envelope)) return this.#undo(batch);
+        const id = await this.#receive(batch, envelope, handed, source);
+        if (!own) continue;
+        const record =
+          id && (await batch.get<MessageRecord>(keys.message(sid, id)));
+        if (!record || !record.accepted) return this.#undo(batch);
+        end = { seq: record.seq, id: record.id };
+      }
+      if (end.seq === state.stored.seq) return this.#undo(batch);
+      const now = (await batch.get<SessionState>(keys.session(sid)))!;
+      batch.set(keys.session(sid), { ...now, own: end, stored: end });
+      for (const text of texts) {
+        await this.#compose(batch, sid, toUtf8(text), text);
+      }
+      return true;
+    });
+  }
+
+  #undo(batch: Batch): false {
+    batch.forget();
+    return false;
+  }
+
+  /** Judges and persists one message that the service hands out; only then may
+   * it be acknowledged. */
+  async receive(handed: Handed, source: Source): Promise<void> {
+    const envelope = decodeEnvelope(handed.envelope);
+    const { party } = this.#o;
+    if (
+      !envelope ||
+      envelope.type !== EnvelopeType.stored ||
+      !equal(envelope.cid, party.cid)
+    ) {
+      this.dropped++;
+      return;
+    }
+    const sid = toHex(envelope.sid);
+    await this.#locked(sid, async (batch) => {
+      if (party.side === "visitor" && !(await batch.get(keys.session(sid)))) {
+        this.dropped++;
+        return;
+      }
+      await this.#receive(batch, envelope, handed, source);
+    });
+  }
+
+  /** The id of what was kept. */
+  async #receive(
+    batch: Batch,
+    envelope: Envelope,
+    handed: Handed,
+    source: Source,
+  ): Promise<string | undefined> {
+    const { party, rosters } = this.#o;
+    const sid = toHex(envelope.sid);
+    const id = toHex(await idOf(envelope.bytes));
+    const known = await batch.get<MessageRecord>(keys.message(sid, id));
+    if (known) {
+      await this.#place(batch, known, handed);
+      return id;
+    }
+    const state = await this.#session(batch, envelope, handed, source);
+    const roster =
+      state && (await rosters.find(toHex(envelope.rosterId), source));
+    if (!state || !roster) return this.#hold(batch, envelope, handed, id);
+
+    const hello = decodeHello(state.hello)!;
+    const judgement = await judge(party, envelope, hello, roster);
+    if (judgement.verdict === "waiting") {
+      return this.#hold(batch, envelope, handed, id);
+    }
+    batch.delete(keys.held(sid, id));
+    if (judgement.verdict === "dropped") {
+      this.dropped++;
+      return undefined;
+    }
+    const record = recordOf(envelope, id, handed, judgement.content, party.side);
+    await this.#settle(batch, record, envelope, rosters.highest ?? roster);
+    return id;
+  }
+
+  /** The session that a message belongs to; made from its hello if it is new.
+   * A visitor knows but one. */
+  async #session(
+    batch: Batch,
+    envelope: Envelope,
+    handed: Handed,
+    source: Source,
+  ): Promise<SessionState | undefined> {
+    const { party } = this.#o;
+    const sid = toHex(envelope.sid);
+    const state = await batch.get<SessionState>(keys.session(sid));
+    if (state || party.side === "visitor") return state;
+    for (const candidate of [
+      () => handed.hello,
+      () => source.hello(envelope.sid),
+    ]) {
+      const bytes = await candidate();
+      if (!bytes?.length) continue;
+      const hello = await verifyHello(bytes, party.cid, envelope.sid);
+      if (!hello) continue;
+      const fresh = newState(sid, hello.bytes);
+      batch.set(keys.session(sid), fresh);
+      return fresh;
+    }
+    return undefined;
+  }
+
+  /** A message that is here already was handed out again: what was missing of
+   * its place is filled in. */
+  async #place(
+    batch: Batch,
+    known: MessageRecord,
+    handed: Handed,
+  ): Promise<void> {
+    if (known.position !== undefined) return;
+    const { sid, id, seq } = known;
+    const { position, time } = handed;
+    if (known.sender === this.#own) {
+      await this.#confirm(batch, sid, id, seq, position, time);
+    } else {
+      batch.set(keys.message(sid, id), { ...known, position, time });
+    }
+  }
+
+  async #hold(
+    batch: Batch,
+    envelope: Envelope,
+    handed: Handed,
+    id: string,
+  ): Promise<string> {
+    const sid = toHex(envelope.sid);
+    batch.set(keys.held(sid, id), {
+      ...handed,
+      id,
+      sid,
+      sender: toHex(envelope.signkeyId),
+      from: sideOf(envelope),
+    } satisfies Held);
+    return id;
+  }
+
+  /** Judges again what waited for a key, roster or hello. */
+  async retryHeld(source: Source): Promise<void> {
+    const held = await this.#o.storage.list(keys.allHeld);
+    for (const [, value] of held) await this.receive(value as Held, source);
+  }
+
+  /** Where a genuine message stands in its sender's chain and in the graph. */
+  async #settle(
+    batch: Batch,
+    record: MessageRecord,
+    envelope: Envelope,
+    highest: KnownRoster,
+  ): Promise<void> {
+    const { sid, id, sender, seq } = record;
+    const numbered = keys.number(sid, sender, seq);
+    const holder = await batch.get<string>(numbered);
+    if (holder !== undefined && holder !== id) {
+      this.#put(batch, record, "conflicting");
+      return;
+    }
+    batch.set(numbered, id);
+    if (!(await this.#chains(batch, record))) {
+      this.#put(batch, record, "conflicting");
+      return;
+    }
+    const listed =
+      record.from === "visitor" ||
+      (await deviceOf(highest, envelope.signkeyId)) !== undefined;
+    if (!listed) {
+      this.#put(batch, record, "removed-device");
+      return;
+    }
+    await this.#tryAccept(batch, record);
+  }
+
+  /** Whether prev, if it is here, is the sender's message before this one. */
+  async #chains(batch: Batch, record: MessageRecord): Promise<boolean> {
+    if (!record.prev) return true;
+    const prev = await batch.get<MessageRecord>(
+      keys.message(record.sid, record.prev));
+    return (
+      !prev || (prev.sender === record.sender && prev.seq === record.seq - 1)
+    );
+  }
+
+  /** Accepts it if all its ancestors are, else notes what is missing. */
+  async #tryAccept(batch: Batch, record: MessageRecord): Promise<void> {
+    const { sid, id } = record;
+    const missing: string[] = [];
+    for (const ancestor of namedBy(record)) {
+      if (!(await this.#vouch(batch, sid, ancestor))) missing.push(ancestor);
+    }
+    if (!missing.length) {
+      await this.#accept(batch, record);
+      return;
+    }
+    this.#put(batch, record, "gap");
+    for (const ancestor of missing) batch.set(keys.gap(sid, ancestor, id), true);
+  }
+
+  /** Whether an ancestor is accepted, or becomes so because somebody who
+   * counts names it: a removed device's message, written while it was listed. */
+  async #vouch(batch: Batch, sid: string, id: string): Promise<boolean> {
+    const record = await batch.get<MessageRecord>(keys.message(sid, id));
+    if (!record || record.accepted) return record !== undefined;
+    if (record.mark !== "removed-device") return false;
+    for (const ancestor of namedBy(record)) {
+      if (!(await this.#vouch(batch, sid, ancestor))) return false;
+    }
+    await this.#accept(batch, record);
+    return true;
+  }
+
+  async #accept(
+    batch: Batch,
+    record: MessageRecord,
+    mark?: MessageRecord["mark"],
+  ): Promise<void> {
+    const { sid, id } = record;
+    this.#put(batch, { ...record, accepted: true }, mark);
+    const state = (await batch.get<SessionState>(keys.session(sid)))!;
+    const named = namedBy(record);
+    const heads = state.heads.filter((head) => !named.includes(head));
+    if (record.sender !== this.#own) heads.push(id);
+    batch.set(keys.session(sid), { ...state, heads } satisfies SessionState);
+    if (record.from !== this.#o.party.side) {
+      await this.#markDelivered(batch, sid, named);
+    }
+    for (const [key] of await batch.list(keys.gapsOf(sid, id))) {
+      batch.delete(key);
+      const waiter = await batch.get<MessageRecord>(
+        keys.message(sid, key.slice(key.lastIndexOf("/") + 1)));
+      if (waiter && !waiter.accepted && waiter.mark === "gap") {
+        await this.#tryAccept(batch, waiter);
+      }
+    }
+  }
+
+  /** An accepted message of the other side names these: this side's messages
+   * among their ancestors have arrived. */
+  async #markDelivered(
+    batch: Batch,
+    sid: string,
+    named: readonly string[],
+  ): Promise<void> {
+    const todo = [...named];
+    for (let id = todo.pop(); id !== undefined; id = todo.pop()) {
+      const record = await batch.get<MessageRecord>(keys.message(sid, id));
+      // Beyond the other side's messages everything was marked before.
+      if (record?.from !== this.#o.party.side) continue;
+      if (record.delivery === "delivered") continue;
+      batch.set(keys.message(sid, id), {
+        ...record, delivery: "delivered",
+      } satisfies MessageRecord);
+      todo.push(...namedBy(record));
+    }
+  }
+
+  #put(
+    batch: Batch,
+    record: MessageRecord,
+    mark?: MessageRecord["mark"],
+  ): void {
+    const { mark: before, ...plain } = record;
+    const stands = mark ?? (before === "unreadable" ? before : undefined);
+    batch.set(keys.message(record.sid, record.id), {
+      ...plain,
+      ...(stands ? { mark: stands } : {}),
+    } satisfies MessageRecord);
+  }
+
+  /** Ids of the ancestors that are missing, by session. */
+  async missing(): Promise<Map<string, Set<string>>> {
+    const out = new Map<string, Set<string>>();
+    for (const [key] of await this.#o.storage.list(keys.gaps)) {
+      const [, sid, missing] = key.split("/") as [string, string, string];
+      out.set(sid, (out.get(sid) ?? new Set()).add(missing));
+    }
+    return out;
+  }
+
+  /** The history was read to its end.  What is still missing is excused only
+   * if the session is older than the shortest retention. */
+  async excuseBeginning(sid: string, oldest: number): Promise<void> {
+    await this.#locked(sid, async (batch) => {
+      const state = await batch.get<SessionState>(keys.session(sid));
+      const hello = state && decodeHello(state.hello);
+      if (!hello || hello.time > oldest) return;
+      for (const [key] of await batch.list(keys.gapsOf(sid))) {
+        const [, , missing, id] = key.split("/") as [string, string, string, string];
+        if (await batch.get(keys.message(sid, missing))) continue;
+        batch.delete(key);
+        const record = await batch.get<MessageRecord>(keys.message(sid, id));
+        if (record && !record.accepted) {
+          await this.#accept(batch, record, "beginning-missing");
+        }
+      }
+    });
+  }
+}
+
+function newState(sid: string, hello: Bytes): SessionState {
+  return { sid, hello, own: NO_CHAIN, stored: NO_CHAIN, heads: [] };
+}
+
+function leadsOn(end: ChainEnd, envelope: Envelope): boolean {
+  return (
+    envelope.seq === end.seq + 1 &&
+    (end.seq === 0 || toHex(envelope.prev) === end.id)
+  );
+}
+
+function namedBy(record: MessageRecord): string[] {
+  return record.prev ? [record.prev, ...record.heads] : [...record.heads];
+}
+
+function sideOf(envelope: Envelope): "visitor" | "customer" {
+  return envelope.direction === Direction.toCustomer ? "visitor" : "customer";
+}
+
+function recordOf(
+  envelope: Envelope,
+  id: string,
+  handed: Handed,
+  content: Content | undefined,
+  side: "visitor" | "customer",
+): MessageRecord {
+  const from = sideOf(envelope);
+  return {
+    sid: toHex(envelope.sid),
+    id,
+    sender: toHex(envelope.signkeyId),
+    from,
+    seq: envelope.seq,
+    prev: isZero(envelope.prev) ? "" : toHex(envelope.prev),
+    heads: content?.heads ?? [],
+    time: handed.time,
+    position: handed.position,
+    kind: content?.kind ?? 0,
+    text: content?.text ?? "",
+    accepted: false,
+    ...(content ? {} : { mark: "unreadable" as const }),
+    ...(from === side ? { delivery: "stored" as const } : {}),
+  };
+}
