@@ -2,12 +2,13 @@
 //
 //   node build.mjs      everything that `make web` ships
 //
-// dist/manifest.json is written last: the SRI hash and size of each output.
+// dist/manifest.json is written last: the SRI hash and sizes of each output.
 
 import { createHash } from "node:crypto";
-import { mkdir, writeFile } from "node:fs/promises";
+import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
+import { gzipSync } from "node:zlib";
 import * as esbuild from "esbuild";
 
 export const web = dirname(fileURLToPath(import.meta.url));
@@ -58,8 +59,80 @@ export function sri(bytes) {
   return "sha384-" + createHash("sha384").update(bytes).digest("base64");
 }
 
+async function minifiedCss(path) {
+  const css = await readFile(path, "utf8");
+  const result = await esbuild.transform(css, {
+    loader: "css",
+    minify: true,
+    target: ["es2022"],
+  });
+  return result.code.trim();
+}
+
+/** A style sheet becomes a string: what a constructable sheet is made of. */
+const cssAsText = {
+  name: "css-as-text",
+  setup(build) {
+    build.onLoad({ filter: /\.css$/ }, async ({ path }) => ({
+      contents: await minifiedCss(path),
+      loader: "text",
+    }));
+  },
+};
+
+const src = (...parts) => join(web, "src", ...parts);
+
+async function widget() {
+  return bundleForBrowser(src("widget", "main.tsx"), { plugins: [cssAsText] });
+}
+
+const icon =
+  '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 20 20" fill="none" ' +
+  'stroke="#1d4fb8" stroke-width="1.6" stroke-linecap="round">' +
+  '<path d="M1.5 17.5c2-1.7 2.9-3.9 2.9-6.7C4.4 6 6.4 2.5 10 2.5s5.6 3.5 5.6 ' +
+  '8.3c0 2.8.9 5 2.9 6.7"/><path d="M7.3 7.7v.5M12.7 7.7v.5M9.3 10.7h1.4L10 ' +
+  '11.5zM10 11.5c0 2.3-3.2 2.4-3.8.9M10 11.5c0 2.3 3.2 2.4 3.8.9"/></svg>';
+
+/** One file that allows no other script or style than its own. */
+async function inbox(manifest) {
+  const sri = manifest["sealchat-widget.js"].integrity;
+  const script = await bundleForBrowser(src("inbox", "main.tsx"), {
+    define: { SEALCHAT_WIDGET_SRI: JSON.stringify(sri) },
+  });
+  const sheets = ["ui/tokens.css", "ui/base.css", "inbox/inbox.css"];
+  const style = (await Promise.all(sheets.map((s) => minifiedCss(src(s))))).join(
+    "",
+  );
+  if (/<\/script/i.test(script) || /<\/style/i.test(style)) {
+    throw new Error("inbox.html: its script or style would end early");
+  }
+
+  const hash = (text) =>
+    `'sha256-${createHash("sha256").update(text).digest("base64")}'`;
+  const parts = {
+    CSP: [
+      "default-src 'none'",
+      `script-src ${hash(script)}`,
+      `style-src ${hash(style)}`,
+      "img-src data:",
+      "connect-src 'self' wss:",
+      "base-uri 'none'",
+      "form-action 'none'",
+      "require-trusted-types-for 'script'",
+    ].join("; "),
+    ICON: `data:image/svg+xml,${encodeURIComponent(icon)}`,
+    STYLE: style,
+    SCRIPT: script,
+  };
+  const page = await readFile(src("inbox", "inbox.html"), "utf8");
+  return page.replace(/%([A-Z]+)%/g, (_, name) => parts[name]);
+}
+
 /** Each page output: its name in dist, and what makes its text. */
-const outputs = {};
+const outputs = {
+  "sealchat-widget.js": widget,
+  "inbox.html": inbox,
+};
 
 async function main() {
   const manifest = {};
@@ -67,7 +140,11 @@ async function main() {
   for (const [name, make] of Object.entries(outputs)) {
     const text = await make(manifest);
     await writeFile(join(dist, name), text);
-    manifest[name] = { integrity: sri(text), bytes: Buffer.byteLength(text) };
+    manifest[name] = {
+      integrity: sri(text),
+      bytes: Buffer.byteLength(text),
+      gzip: gzipSync(text, { level: 9 }).length,
+    };
   }
   await writeFile(
     join(dist, "manifest.json"),

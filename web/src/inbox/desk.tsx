@@ -11,6 +11,7 @@ import { Details } from "./details.tsx";
 import { List } from "./list.tsx";
 import { go, useRoute } from "./route.ts";
 
+const longDate = new Intl.DateTimeFormat(undefined, { dateStyle: "long" });
 const wide = matchMedia("(min-width: 1120px)");
 
 function Empty({ inbox, show }: { inbox: Inbox; show: () => void }) {
@@ -82,8 +83,9 @@ export function Desk({ inbox, service }: { inbox: Inbox; service: string }) {
       )}
       {inbox.warning === "roster-ending" && (
         <p class="desk-note" role="status">
-          Your keys are past their renewal. Log in with your password on any
-          device, or visitors cannot write to you any more.
+          Your keys are valid until{" "}
+          {inbox.devices && longDate.format(inbox.devices.notAfter)}. Log in
+          with your recovery kit on another device or browser to renew them.
         </p>
       )}
       <div class="columns">

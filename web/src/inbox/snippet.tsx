@@ -2,7 +2,7 @@
 // device's own key and the hash that this inbox was built with: what the
 // service serves has no part in it.
 
-import { useState } from "preact/hooks";
+import { useRef, useState } from "preact/hooks";
 
 import { Check, Copy } from "../ui/icons.tsx";
 import { Field } from "./field.tsx";
@@ -35,13 +35,20 @@ function nameKey(cid: string): string {
 
 export function Snippet({ service, cid }: { service: string; cid: string }) {
   const [name, setName] = useState(() => localStorage.getItem(nameKey(cid)) ?? "");
-  const [copied, setCopied] = useState(false);
+  const [told, setTold] = useState<"" | "Copied" | "Selected: copy it now">("");
+  const shown = useRef<HTMLPreElement>(null);
   const text = snippetText(service, cid, name.trim());
 
   const copy = async () => {
-    await navigator.clipboard.writeText(text);
-    setCopied(true);
-    setTimeout(() => setCopied(false), 2000);
+    try {
+      await navigator.clipboard.writeText(text);
+      setTold("Copied");
+    } catch {
+      // The browser keeps its clipboard to itself: one step is left to do.
+      if (shown.current) getSelection()?.selectAllChildren(shown.current);
+      setTold("Selected: copy it now");
+    }
+    setTimeout(() => setTold(""), 3000);
   };
 
   return (
@@ -57,12 +64,12 @@ export function Snippet({ service, cid }: { service: string; cid: string }) {
           localStorage.setItem(nameKey(cid), value);
         }}
       />
-      <pre tabIndex={0} aria-label="Snippet">
+      <pre ref={shown} tabIndex={0} role="region" aria-label="Snippet">
         <code>{text}</code>
       </pre>
       <button type="button" class="button" onClick={() => void copy()}>
-        {copied ? <Check size={16} /> : <Copy />}
-        <span role="status">{copied ? "Copied" : "Copy the snippet"}</span>
+        {told === "Copied" ? <Check size={16} /> : <Copy />}
+        <span role="status">{told || "Copy the snippet"}</span>
       </button>
     </div>
   );

@@ -111,7 +111,7 @@ export const customerAlarms: Record<Alarm["code"], AlarmWords> = {
   },
   "roster-expired": {
     title: "Your keys were not renewed in time, so visitors cannot write to you.",
-    text: "Log in with your password to renew them. Nothing that you received is lost.",
+    text: "Log in with your recovery kit on another device or browser to renew them. Nothing that you received is lost.",
   },
   "session-conflict": {
     title: "A conversation does not fit together, so nothing more is sent in it.",

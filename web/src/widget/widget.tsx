@@ -3,7 +3,7 @@
 import type { ComponentChildren, RefObject } from "preact";
 import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
 
-import type { Message, VisitorChat } from "../client/types.ts";
+import type { Alarm, Message, VisitorChat } from "../client/types.ts";
 import { Composer } from "../ui/composer.tsx";
 import { Back, Close, Launch, Lock } from "../ui/icons.tsx";
 import { AlarmBox, Bones, SafetyNumber, useChanges } from "../ui/parts.tsx";
@@ -122,6 +122,19 @@ function lineOf(chat: VisitorChat): string | undefined {
   return chat.warning === "roster-ending" ? words.ending : undefined;
 }
 
+/** Stands where one would write, and takes the focus that was there. */
+function Alarmed({ alarm }: { alarm: Alarm }) {
+  const foot = useRef<HTMLDivElement>(null);
+
+  useEffect(() => foot.current?.focus(), []);
+
+  return (
+    <div class="foot" ref={foot} tabIndex={-1}>
+      <AlarmBox alarm={alarm} words={visitorAlarms} detail={false} />
+    </div>
+  );
+}
+
 function Conversation(props: {
   chat: VisitorChat;
   name: string;
@@ -151,9 +164,7 @@ function Conversation(props: {
           field={field}
         />
       ) : (
-        <div class="foot">
-          <AlarmBox alarm={chat.alarm} words={visitorAlarms} detail={false} />
-        </div>
+        <Alarmed alarm={chat.alarm} />
       )}
     </>
   );
@@ -229,12 +240,18 @@ function Panel({ name, proof, setProof, leave, children }: PanelProps) {
   );
 }
 
-/** Says a reply that came while the panel is open; nothing that was there. */
-function useSpoken(messages: readonly Message[], name: string): string {
+/** Says a reply that comes; nothing that was there before. */
+function useSpoken(
+  messages: readonly Message[],
+  name: string,
+  loading: Loading,
+): string {
   const known = useRef<Set<string>>(undefined);
   const [spoken, setSpoken] = useState("");
 
   useEffect(() => {
+    if (loading === "reading") return;
+
     const before = known.current;
     known.current = new Set(messages.map((m) => m.id));
     if (before === undefined) return;
@@ -245,7 +262,7 @@ function useSpoken(messages: readonly Message[], name: string): string {
         fresh.map((m) => words.newMessage(name, inert(m.text))).join("\n"),
       );
     }
-  }, [messages, name]);
+  }, [messages, name, loading]);
 
   return spoken;
 }
@@ -287,7 +304,7 @@ export function Widget({ chat, name, seen }: WidgetProps) {
   const loading = useStored(chat);
 
   useChanges(chat);
-  const spoken = useSpoken(chat.messages, name);
+  const spoken = useSpoken(chat.messages, name, loading);
 
   useEffect(() => {
     if (open && loading === "read") chat.connect();
