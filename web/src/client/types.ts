@@ -2,7 +2,7 @@
 // written against this file alone; the client implements it.
 
 /** How far a message of one's own has come. */
-export type Delivery = "sending" | "stored" | "delivered";
+export type Delivery = "sending" | "stored" | "delivered" | "failed";
 
 /** Why a message is not simply shown (docs/protocol.md, "Receiver"). */
 export type Mark =

@@ -111,3 +111,9 @@ export const TwoTicks = () => (
     <path d="M1 10.8l3.8 3.8L12 6M9.8 13.6l1.2 1L19 6" />
   </Icon>
 );
+
+export const Cross = () => (
+  <Icon size={14}>
+    <path d="M10 3a7 7 0 1 0 0 14 7 7 0 0 0 0-14zM10 6.5v4M10 13.3v.1" />
+  </Icon>
+);

@@ -6,6 +6,7 @@ export const delivery: Record<Delivery, string> = {
   sending: "Sending",
   stored: "Sent",
   delivered: "Delivered",
+  failed: "Not sent",
 };
 
 interface Explained {

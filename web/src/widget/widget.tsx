@@ -9,6 +9,7 @@ import { Back, Close, Launch, Lock } from "../ui/icons.tsx";
 import { AlarmBox, Bones, SafetyNumber, useChanges } from "../ui/parts.tsx";
 import { inert, Thread } from "../ui/thread.tsx";
 import { visitorAlarms } from "../ui/words.ts";
+import { useSender, type Sender } from "./pending.ts";
 import type { SeenUntil } from "./unread.ts";
 import { words } from "./words.ts";
 
@@ -137,10 +138,11 @@ function Alarmed({ alarm }: { alarm: Alarm }) {
 
 function Conversation(props: {
   chat: VisitorChat;
+  sender: Sender;
   name: string;
   field: RefObject<HTMLTextAreaElement | null>;
 }) {
-  const { chat, name, field } = props;
+  const { chat, sender, name, field } = props;
   const line = lineOf(chat);
   const speaker = (m: Message) => (m.mine ? words.you : name);
 
@@ -148,7 +150,7 @@ function Conversation(props: {
     <>
       <div class={line === undefined ? "body" : "body lined"}>
         <Thread
-          messages={chat.messages}
+          messages={sender.messages}
           label={words.conversation}
           byline={() => ""}
           speaker={speaker}
@@ -160,7 +162,7 @@ function Conversation(props: {
         <Composer
           label={words.compose}
           placeholder={words.placeholder}
-          send={(text) => chat.send(text)}
+          send={sender.send}
           field={field}
         />
       ) : (
@@ -304,6 +306,7 @@ export function Widget({ chat, name, seen }: WidgetProps) {
   const loading = useStored(chat);
 
   useChanges(chat);
+  const sender = useSender(chat);
   const spoken = useSpoken(chat.messages, name, loading);
 
   useEffect(() => {
@@ -334,7 +337,12 @@ export function Widget({ chat, name, seen }: WidgetProps) {
             <p class="proof">{words.storageFailed}</p>
           )}
           {!proof && loading === "read" && (
-            <Conversation chat={chat} name={name} field={field} />
+            <Conversation
+              chat={chat}
+              sender={sender}
+              name={name}
+              field={field}
+            />
           )}
         </Panel>
       )}
