@@ -55,9 +55,9 @@ const SEND = 0x05;
 
 describe("a chat that cannot be verified", () => {
   test("another customer's roster is refused, in plain words", async () => {
-    await site.placeSnippet(snippet);
-    // The service answers for the shop with another customer's keys.
+    // A service that answers for the shop with another customer's keys.
     await site.swapCustomer(otherCid);
+    await site.placeSnippet(snippet.replaceAll(site.chat, site.hostile));
 
     const visitor = await openShop();
     const sent: number[] = [];
@@ -77,7 +77,6 @@ describe("a chat that cannot be verified", () => {
     assert.equal(await visitor.panel.locator("textarea").count(), 0);
     assert.ok(!sent.includes(SEND));
     await gallery(visitor.page, "widget-refuses");
-    await site.swapCustomer(undefined);
   });
 
   test("a chat code that nobody has is refused", async () => {
