@@ -225,12 +225,14 @@ sc_link_has_room(const struct sc_link *link)
 static void
 pressure(struct sc_link *link)
 {
-    int hold = link->out_bytes > SC_LINK_WINDOW
-               || sc_commit_full(link->service->commit);
+    int hold;
 
     if (link->closing || !link->greeted) {
         return;
     }
+
+    hold = link->out_bytes > SC_LINK_WINDOW
+           || sc_commit_full(link->service->commit);
 
     if (hold && !link->pausing) {
         link->pausing = 1;
@@ -285,10 +287,12 @@ on_written(uv_write_t *req, int status)
     link->out_bytes -= out->bytes;
     out_free(out);
 
+    if (link->closing) {
+        return;
+    }
+
     if (status < 0) {
-        if (status != UV_ECANCELED) {
-            sc_link_close(link, uv_strerror(status));
-        }
+        sc_link_close(link, uv_strerror(status));
         return;
     }
 
