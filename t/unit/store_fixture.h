@@ -33,8 +33,8 @@ struct fixture {
 static inline const uint8_t *
 name_of(char kind, uint64_t number)
 {
-    static uint8_t names[64][32];
-    static unsigned turn;
+    static _Thread_local uint8_t names[64][32];
+    static _Thread_local unsigned turn;
     uint8_t        *name = names[turn++ % 64];
     uint8_t         input[9];
 
