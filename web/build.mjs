@@ -20,6 +20,7 @@ const common = {
   legalComments: "none",
   logLevel: "warning",
   nodePaths: [join(web, "node_modules")],
+  mainFields: ["module", "main"],
   tsconfig: join(web, "tsconfig.json"),
 };
 
