@@ -306,7 +306,13 @@ on_line(char *to, int n, void *user)
 static void
 read_file(struct reading *r)
 {
-    if (ini_parse_stream(on_line, r, on_key, r) != 0) {
+    int line = ini_parse_stream(on_line, r, on_key, r);
+
+    /* inih tells of a line that it cannot split only at the end; it comes
+     * before what its loss led to. */
+    if (line > 0 && (!r->failed || (unsigned) line < r->line)) {
+        r->failed = 0;
+        r->line = (unsigned) line;
         fail(r, "neither [section], key = value nor comment");
     }
 
