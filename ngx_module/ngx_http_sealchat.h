@@ -1,0 +1,186 @@
+
+/*
+ * Browsers' WebSockets are carried over shared links to sidecars:
+ *
+ *     handshake -> session -> link -> sidecar
+ *
+ * A session ends its request from its own event handlers only; what a link
+ * has to say to a session is noted there and an event is posted.  Likewise a
+ * link is broken from its own event handlers only.  So neither vanishes under
+ * the other's hands.
+ */
+
+
+#ifndef _NGX_HTTP_SEALCHAT_H_INCLUDED_
+#define _NGX_HTTP_SEALCHAT_H_INCLUDED_
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+#include <ngx_event.h>
+#include <ngx_http.h>
+
+#include <sealchat/record.h>
+
+#include "ws_frame.h"
+
+
+typedef struct ngx_http_sealchat_link_s     ngx_http_sealchat_link_t;
+typedef struct ngx_http_sealchat_session_s  ngx_http_sealchat_session_t;
+
+
+typedef struct {
+    ngx_http_upstream_conf_t         upstream;
+
+    size_t                           max_message_size;
+    size_t                           send_queue;
+    ngx_msec_t                       ping_interval;
+    ngx_msec_t                       ping_timeout;
+    ngx_array_t                     *allowed_origins;   /* ngx_str_t */
+} ngx_http_sealchat_loc_conf_t;
+
+
+/* bytes that wait for a socket, in blocks that are freed as they leave */
+
+typedef struct {
+    ngx_chain_t                     *head;
+    ngx_chain_t                     *last;
+    size_t                           size;
+} ngx_http_sealchat_queue_t;
+
+
+struct ngx_http_sealchat_session_s {
+    ngx_http_request_t              *request;
+    ngx_http_sealchat_link_t        *link;
+    ngx_queue_t                      queue;     /* of the link */
+    uint32_t                         stream;
+
+    uint16_t                         close_code;
+
+    unsigned                         queued:1;
+    unsigned                         open:1;    /* the 101 is on its way */
+    unsigned                         held:1;    /* the sidecar said PAUSE */
+    unsigned                         paused:1;  /* so did we */
+    unsigned                         choked:1;  /* pings, and nothing read */
+    unsigned                         pinged:1;
+    unsigned                         closing:1; /* our Close is queued */
+    unsigned                         closed:1;  /* and nothing more comes */
+    unsigned                         aborted:1;
+    unsigned                         ended:1;
+
+    ws_parser_t                      parser;
+
+    u_char                          *message;   /* what came of it so far */
+    size_t                           message_len;
+    size_t                           message_size;
+
+    u_char                          *rest;      /* read, but not parsed */
+    size_t                           rest_len;
+
+    ngx_http_sealchat_queue_t        out;
+
+    ngx_event_handler_pt             request_handler;
+
+    ngx_str_t                        origin;
+    ngx_msec_t                       start;
+    ngx_msec_t                       time;
+    uint64_t                         frames_in;
+    uint64_t                         frames_out;
+    uint64_t                         bytes_in;
+    uint64_t                         bytes_out;
+};
+
+
+/* the handshake: NGX_OK, or how to end the request */
+
+ngx_int_t ngx_http_sealchat_handshake(ngx_http_request_t *r,
+    ngx_str_t *origin);
+ngx_int_t ngx_http_sealchat_send_upgrade(ngx_http_request_t *r);
+
+
+/* the session; what comes after "start" is what a link calls */
+
+ngx_int_t ngx_http_sealchat_session_create(ngx_http_request_t *r,
+    ngx_str_t *origin);
+void ngx_http_sealchat_session_start(ngx_http_sealchat_session_t *s);
+void ngx_http_sealchat_session_refuse(ngx_http_sealchat_session_t *s,
+    ngx_int_t status);
+void ngx_http_sealchat_session_data(ngx_http_sealchat_session_t *s,
+    u_char *data, size_t len);
+void ngx_http_sealchat_session_hold(ngx_http_sealchat_session_t *s,
+    ngx_uint_t held);
+void ngx_http_sealchat_session_wake(ngx_http_sealchat_session_t *s);
+void ngx_http_sealchat_session_close(ngx_http_sealchat_session_t *s,
+    ngx_uint_t code, u_char *reason, size_t len);
+
+
+/*
+ * The link.  After "join" the link calls start or refuse, unless the session
+ * leaves before; NGX_DECLINED says that there is no link to be had.
+ */
+
+void ngx_http_sealchat_link_init(void);
+ngx_int_t ngx_http_sealchat_link_join(ngx_http_sealchat_session_t *s,
+    ngx_peer_connection_t *pc);
+ngx_int_t ngx_http_sealchat_link_open(ngx_http_sealchat_session_t *s);
+void ngx_http_sealchat_link_data(ngx_http_sealchat_session_t *s,
+    u_char *data, size_t len);
+void ngx_http_sealchat_link_pause(ngx_http_sealchat_session_t *s,
+    ngx_uint_t paused);
+ngx_uint_t ngx_http_sealchat_link_full(ngx_http_sealchat_session_t *s);
+void ngx_http_sealchat_link_leave(ngx_http_sealchat_session_t *s,
+    ngx_uint_t code, u_char *reason, size_t len);
+ngx_str_t *ngx_http_sealchat_link_name(ngx_http_sealchat_link_t *link);
+
+
+/* the streams of a link: id to session */
+
+typedef struct {
+    ngx_http_sealchat_session_t     *session;
+    uint32_t                         next;      /* free one */
+    unsigned                         closed:1;  /* by us; their CLOSE is due */
+} ngx_http_sealchat_stream_t;
+
+
+typedef struct {
+    ngx_http_sealchat_stream_t      *elts;      /* elts[0] is not used */
+    uint32_t                         nalloc;
+    uint32_t                         free;
+    uint32_t                         free_last;
+    ngx_uint_t                       sessions;
+} ngx_http_sealchat_streams_t;
+
+
+uint32_t ngx_http_sealchat_stream_add(ngx_http_sealchat_streams_t *streams,
+    ngx_http_sealchat_session_t *s, ngx_log_t *log);
+ngx_http_sealchat_stream_t *ngx_http_sealchat_stream_find(
+    ngx_http_sealchat_streams_t *streams, uint32_t id);
+void ngx_http_sealchat_stream_close(ngx_http_sealchat_streams_t *streams,
+    uint32_t id);
+void ngx_http_sealchat_stream_free(ngx_http_sealchat_streams_t *streams,
+    uint32_t id);
+
+
+/* the upstream's peer of a session */
+
+ngx_int_t ngx_http_sealchat_upstream_get(ngx_http_request_t *r);
+void ngx_http_sealchat_upstream_free(ngx_http_request_t *r,
+    ngx_uint_t state);
+
+
+/* queues; "send": NGX_OK when all has left, NGX_AGAIN, NGX_ERROR */
+
+u_char *ngx_http_sealchat_queue_alloc(ngx_http_sealchat_queue_t *queue,
+    size_t len, size_t block, ngx_log_t *log);
+ngx_int_t ngx_http_sealchat_queue_send(ngx_http_sealchat_queue_t *queue,
+    ngx_connection_t *c);
+void ngx_http_sealchat_queue_free(ngx_http_sealchat_queue_t *queue);
+
+
+ngx_int_t ngx_http_sealchat_add_variables(ngx_conf_t *cf);
+
+
+extern ngx_module_t  ngx_http_sealchat_module;
+
+
+#endif /* _NGX_HTTP_SEALCHAT_H_INCLUDED_ */

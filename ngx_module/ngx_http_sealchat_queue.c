@@ -1,0 +1,129 @@
+
+/*
+ * Bytes that wait for a socket.
+ */
+
+
+#include "ngx_http_sealchat.h"
+
+
+typedef struct {
+    ngx_chain_t  chain;
+    ngx_buf_t    buf;
+    u_char      *counted;    /* up to here the queue's size knows it is sent */
+} ngx_http_sealchat_block_t;
+
+
+#define ngx_http_sealchat_block(cl)  ((ngx_http_sealchat_block_t *) (cl))
+
+
+u_char *
+ngx_http_sealchat_queue_alloc(ngx_http_sealchat_queue_t *queue, size_t len,
+    size_t block, ngx_log_t *log)
+{
+    u_char                     *p;
+    ngx_buf_t                  *b;
+    ngx_http_sealchat_block_t  *bl;
+
+    if (queue->head) {
+        b = queue->last->buf;
+
+        if ((size_t) (b->end - b->last) >= len) {
+            goto found;
+        }
+    }
+
+    block = ngx_max(block, sizeof(ngx_http_sealchat_block_t) + len);
+
+    bl = ngx_alloc(block, log);
+    if (bl == NULL) {
+        return NULL;
+    }
+
+    ngx_memzero(bl, sizeof(ngx_http_sealchat_block_t));
+
+    b = &bl->buf;
+
+    b->start = (u_char *) (bl + 1);
+    b->end = (u_char *) bl + block;
+    b->pos = b->start;
+    b->last = b->start;
+    b->temporary = 1;
+    b->flush = 1;
+
+    bl->counted = b->pos;
+    bl->chain.buf = b;
+
+    if (queue->head) {
+        queue->last->next = &bl->chain;
+
+    } else {
+        queue->head = &bl->chain;
+    }
+
+    queue->last = &bl->chain;
+
+found:
+
+    p = b->last;
+    b->last += len;
+    queue->size += len;
+
+    return p;
+}
+
+
+ngx_int_t
+ngx_http_sealchat_queue_send(ngx_http_sealchat_queue_t *queue,
+    ngx_connection_t *c)
+{
+    ngx_chain_t                *cl, *ln;
+    ngx_http_sealchat_block_t  *bl;
+
+    if (queue->head == NULL && !c->buffered) {
+        return NGX_OK;
+    }
+
+    cl = c->send_chain(c, queue->head, 0);
+
+    if (cl == NGX_CHAIN_ERROR) {
+        return NGX_ERROR;
+    }
+
+    while (queue->head != cl) {
+        ln = queue->head;
+        bl = ngx_http_sealchat_block(ln);
+
+        queue->size -= ln->buf->last - bl->counted;
+        queue->head = ln->next;
+
+        ngx_free(bl);
+    }
+
+    if (cl) {
+        bl = ngx_http_sealchat_block(cl);
+
+        queue->size -= cl->buf->pos - bl->counted;
+        bl->counted = cl->buf->pos;
+
+        return NGX_AGAIN;
+    }
+
+    return c->buffered ? NGX_AGAIN : NGX_OK;
+}
+
+
+void
+ngx_http_sealchat_queue_free(ngx_http_sealchat_queue_t *queue)
+{
+    ngx_chain_t  *ln;
+
+    while (queue->head) {
+        ln = queue->head;
+        queue->head = ln->next;
+
+        ngx_free(ngx_http_sealchat_block(ln));
+    }
+
+    queue->size = 0;
+}

@@ -1,0 +1,935 @@
+
+/*
+ * A session: one browser's WebSocket, from the upgrade to its close.
+ */
+
+
+#include "ngx_http_sealchat.h"
+
+
+#define NGX_HTTP_SEALCHAT_READ_BUFFER    65536
+#define NGX_HTTP_SEALCHAT_READS          8
+#define NGX_HTTP_SEALCHAT_SEND_BLOCK     4096
+#define NGX_HTTP_SEALCHAT_CLOSE_TIMEOUT  5000
+
+
+static void ngx_http_sealchat_cleanup(void *data);
+
+static void ngx_http_sealchat_read_handler(ngx_event_t *rev);
+static void ngx_http_sealchat_shutdown(ngx_http_sealchat_session_t *s);
+static void ngx_http_sealchat_timeout(ngx_http_sealchat_session_t *s);
+static void ngx_http_sealchat_read(ngx_http_sealchat_session_t *s);
+static ngx_uint_t ngx_http_sealchat_stopped(ngx_http_sealchat_session_t *s);
+static ngx_int_t ngx_http_sealchat_parse(ngx_http_sealchat_session_t *s,
+    u_char *pos, u_char *end);
+static ngx_int_t ngx_http_sealchat_keep_rest(ngx_http_sealchat_session_t *s,
+    u_char *pos, u_char *end);
+static ngx_int_t ngx_http_sealchat_message(ngx_http_sealchat_session_t *s,
+    ws_piece_t *piece);
+static ngx_int_t ngx_http_sealchat_gather(ngx_http_sealchat_session_t *s,
+    ws_piece_t *piece);
+static void ngx_http_sealchat_ping(ngx_http_sealchat_session_t *s,
+    ws_piece_t *piece);
+static void ngx_http_sealchat_peer_close(ngx_http_sealchat_session_t *s,
+    ws_piece_t *piece);
+static void ngx_http_sealchat_fail(ngx_http_sealchat_session_t *s,
+    ngx_uint_t code, u_char *reason, size_t len);
+
+static void ngx_http_sealchat_write_handler(ngx_event_t *wev);
+static void ngx_http_sealchat_sent(ngx_http_sealchat_session_t *s);
+static u_char *ngx_http_sealchat_send_frame(ngx_http_sealchat_session_t *s,
+    ngx_uint_t opcode, size_t len);
+static void ngx_http_sealchat_abort(ngx_http_sealchat_session_t *s);
+static void ngx_http_sealchat_drop_input(ngx_http_sealchat_session_t *s);
+static void ngx_http_sealchat_end(ngx_http_sealchat_session_t *s);
+static void ngx_http_sealchat_finalize(ngx_http_sealchat_session_t *s,
+    ngx_int_t rc);
+
+
+/* never in use by two sessions at once: what is left over is copied */
+
+static u_char  ngx_http_sealchat_buffer[NGX_HTTP_SEALCHAT_READ_BUFFER];
+
+
+ngx_int_t
+ngx_http_sealchat_session_create(ngx_http_request_t *r, ngx_str_t *origin)
+{
+    ngx_int_t                      rc;
+    ngx_connection_t              *c;
+    ngx_http_cleanup_t            *cln;
+    ngx_http_sealchat_session_t   *s;
+    ngx_http_sealchat_loc_conf_t  *slcf;
+
+    c = r->connection;
+
+    s = ngx_pcalloc(r->pool, sizeof(ngx_http_sealchat_session_t));
+    if (s == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    cln = ngx_http_cleanup_add(r, 0);
+    if (cln == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    slcf = ngx_http_get_module_loc_conf(r, ngx_http_sealchat_module);
+
+    s->request = r;
+    s->origin = *origin;
+    ws_parser_init(&s->parser, slcf->max_message_size);
+
+    cln->handler = ngx_http_sealchat_cleanup;
+    cln->data = s;
+
+    ngx_http_set_ctx(r, s, ngx_http_sealchat_module);
+
+    rc = ngx_http_sealchat_upstream_get(r);
+
+    if (rc != NGX_OK) {
+        ngx_http_sealchat_end(s);
+        return (rc == NGX_BUSY) ? NGX_HTTP_BAD_GATEWAY
+                                : NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    rc = ngx_http_sealchat_link_join(s, &r->upstream->peer);
+
+    if (rc != NGX_OK) {
+        ngx_http_sealchat_upstream_free(r, (rc == NGX_DECLINED)
+                                           ? NGX_PEER_FAILED : 0);
+        ngx_http_sealchat_end(s);
+        return (rc == NGX_DECLINED) ? NGX_HTTP_BAD_GATEWAY
+                                    : NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    r->read_event_handler = ngx_http_test_reading;
+    r->write_event_handler = ngx_http_request_empty_handler;
+
+    if (c->read->ready) {
+        ngx_post_event(c->read, &ngx_posted_events);
+
+    } else if (ngx_handle_read_event(c->read, 0) != NGX_OK) {
+        ngx_http_sealchat_end(s);
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    c->log->action = "waiting for sidecar";
+
+    r->main->count++;
+
+    return NGX_DONE;
+}
+
+
+static void
+ngx_http_sealchat_cleanup(void *data)
+{
+    ngx_http_sealchat_session_t  *s = data;
+
+    ngx_http_sealchat_end(s);
+}
+
+
+/* the link is up, and the request becomes a WebSocket */
+
+void
+ngx_http_sealchat_session_start(ngx_http_sealchat_session_t *s)
+{
+    ngx_buf_t                     *b;
+    ngx_connection_t              *c;
+    ngx_http_request_t            *r;
+    ngx_http_core_loc_conf_t      *clcf;
+    ngx_http_sealchat_loc_conf_t  *slcf;
+
+    r = s->request;
+    c = r->connection;
+
+    ngx_http_set_log_request(c->log, r);
+
+    if (ngx_http_sealchat_link_open(s) != NGX_OK) {
+        ngx_http_sealchat_session_refuse(s, NGX_HTTP_BAD_GATEWAY);
+        return;
+    }
+
+    s->open = 1;
+    s->start = ngx_current_msec;
+    s->request_handler = c->read->handler;
+
+    c->read->handler = ngx_http_sealchat_read_handler;
+    c->write->handler = ngx_http_sealchat_write_handler;
+    c->log->action = "carrying a sealchat session";
+
+    ngx_log_error(NGX_LOG_INFO, c->log, 0,
+                  "sealchat session opened, link: \"%V\", stream: %uD",
+                  ngx_http_sealchat_link_name(s->link), s->stream);
+
+    if (ngx_http_sealchat_send_upgrade(r) != NGX_OK) {
+        ngx_http_sealchat_finalize(s, NGX_ERROR);
+        return;
+    }
+
+    clcf = ngx_http_get_module_loc_conf(r, ngx_http_core_module);
+
+    if (clcf->tcp_nodelay && ngx_tcp_nodelay(c) != NGX_OK) {
+        ngx_http_sealchat_finalize(s, NGX_ERROR);
+        return;
+    }
+
+    b = r->header_in;
+
+    if (b->pos < b->last
+        && ngx_http_sealchat_keep_rest(s, b->pos, b->last) != NGX_OK)
+    {
+        ngx_http_sealchat_finalize(s, NGX_ERROR);
+        return;
+    }
+
+    b->pos = b->last;
+
+    slcf = ngx_http_get_module_loc_conf(r, ngx_http_sealchat_module);
+
+    c->idle = 1;
+    c->read->cancelable = 1;
+
+    if (slcf->ping_interval) {
+        ngx_add_timer(c->read, slcf->ping_interval);
+    }
+
+    ngx_post_event(c->write, &ngx_posted_events);
+    ngx_http_sealchat_session_wake(s);
+
+    if (ngx_exiting || ngx_terminate) {
+        ngx_http_sealchat_shutdown(s);
+    }
+}
+
+
+/* the link never came up */
+
+void
+ngx_http_sealchat_session_refuse(ngx_http_sealchat_session_t *s,
+    ngx_int_t status)
+{
+    ngx_connection_t    *c;
+    ngx_http_request_t  *r;
+
+    r = s->request;
+    c = r->connection;
+
+    ngx_http_sealchat_end(s);
+
+    ngx_http_finalize_request(r, status);
+    ngx_http_run_posted_requests(c);
+}
+
+
+void
+ngx_http_sealchat_session_data(ngx_http_sealchat_session_t *s, u_char *data,
+    size_t len)
+{
+    u_char                        *p;
+    ngx_http_sealchat_loc_conf_t  *slcf;
+
+    slcf = ngx_http_get_module_loc_conf(s->request, ngx_http_sealchat_module);
+
+    /* what was in flight when PAUSE left has to fit; more is no sidecar's */
+
+    if (s->out.size > slcf->send_queue + 2 * SC_LINK_WINDOW) {
+        ngx_log_error(NGX_LOG_ERR, s->request->connection->log, 0,
+                      "sidecar goes on sending to a paused session");
+        s->close_code = WS_CLOSE_POLICY;
+        ngx_http_sealchat_abort(s);
+        return;
+    }
+
+    p = ngx_http_sealchat_send_frame(s, WS_OPCODE_BINARY, len);
+    if (p == NULL) {
+        return;
+    }
+
+    ngx_memcpy(p, data, len);
+
+    s->frames_out++;
+    s->bytes_out += len;
+
+    if (s->out.size > slcf->send_queue && !s->paused) {
+        s->paused = 1;
+        ngx_http_sealchat_link_pause(s, 1);
+    }
+}
+
+
+void
+ngx_http_sealchat_session_hold(ngx_http_sealchat_session_t *s,
+    ngx_uint_t held)
+{
+    s->held = held;
+
+    if (!held) {
+        ngx_http_sealchat_session_wake(s);
+    }
+}
+
+
+void
+ngx_http_sealchat_session_wake(ngx_http_sealchat_session_t *s)
+{
+    ngx_post_event(s->request->connection->read, &ngx_posted_events);
+}
+
+
+/* begins the closing handshake; a second call does nothing */
+
+void
+ngx_http_sealchat_session_close(ngx_http_sealchat_session_t *s,
+    ngx_uint_t code, u_char *reason, size_t len)
+{
+    size_t             n;
+    u_char            *p, frame[WS_CLOSE_MAX];
+    ngx_connection_t  *c;
+
+    if (s->closing) {
+        return;
+    }
+
+    c = s->request->connection;
+
+    s->closing = 1;
+    s->close_code = code;
+
+    ngx_http_sealchat_drop_input(s);
+    ngx_http_sealchat_link_leave(s, code, reason, len);
+
+    n = ws_put_close(frame, code, reason, len);
+
+    p = ngx_http_sealchat_queue_alloc(&s->out, n,
+                                      NGX_HTTP_SEALCHAT_SEND_BLOCK, c->log);
+    if (p == NULL) {
+        ngx_http_sealchat_abort(s);
+        return;
+    }
+
+    ngx_memcpy(p, frame, n);
+
+    c->read->cancelable = 0;
+    ngx_add_timer(c->read, NGX_HTTP_SEALCHAT_CLOSE_TIMEOUT);
+
+    ngx_post_event(c->write, &ngx_posted_events);
+    ngx_http_sealchat_session_wake(s);
+}
+
+
+static void
+ngx_http_sealchat_read_handler(ngx_event_t *rev)
+{
+    ngx_connection_t             *c;
+    ngx_http_request_t           *r;
+    ngx_http_sealchat_session_t  *s;
+
+    c = rev->data;
+    r = c->data;
+    s = ngx_http_get_module_ctx(r, ngx_http_sealchat_module);
+
+    ngx_http_set_log_request(c->log, r);
+
+    if (c->close) {
+        c->close = 0;
+
+        if (c->error) {
+            ngx_http_sealchat_finalize(s, NGX_ERROR);
+            return;
+        }
+
+        ngx_http_sealchat_shutdown(s);
+        return;
+    }
+
+    if (rev->timedout) {
+        rev->timedout = 0;
+        ngx_http_sealchat_timeout(s);
+        return;
+    }
+
+    ngx_http_sealchat_read(s);
+}
+
+
+/* the worker is about to exit: another one is there already */
+
+static void
+ngx_http_sealchat_shutdown(ngx_http_sealchat_session_t *s)
+{
+    ngx_http_sealchat_session_close(s, WS_CLOSE_RESTART,
+                                    (u_char *) "server is reloading",
+                                    sizeof("server is reloading") - 1);
+}
+
+
+static void
+ngx_http_sealchat_timeout(ngx_http_sealchat_session_t *s)
+{
+    ngx_connection_t              *c;
+    ngx_http_sealchat_loc_conf_t  *slcf;
+
+    c = s->request->connection;
+
+    if (s->closing) {
+        ngx_log_error(NGX_LOG_INFO, c->log, NGX_ETIMEDOUT,
+                      "client did not answer the close of its session");
+        ngx_http_sealchat_finalize(s, NGX_ERROR);
+        return;
+    }
+
+    if (s->pinged) {
+        ngx_log_error(NGX_LOG_INFO, c->log, NGX_ETIMEDOUT,
+                      "client did not answer a ping");
+        c->timedout = 1;
+        ngx_http_sealchat_finalize(s, NGX_ERROR);
+        return;
+    }
+
+    slcf = ngx_http_get_module_loc_conf(s->request, ngx_http_sealchat_module);
+
+    if (ngx_http_sealchat_send_frame(s, WS_OPCODE_PING, 0) == NULL) {
+        return;
+    }
+
+    s->pinged = 1;
+    ngx_add_timer(c->read, slcf->ping_timeout);
+}
+
+
+static void
+ngx_http_sealchat_read(ngx_http_sealchat_session_t *s)
+{
+    u_char                        *p, *rest;
+    ssize_t                        n;
+    ngx_int_t                      rc;
+    ngx_uint_t                     i, heard;
+    ngx_event_t                   *rev;
+    ngx_connection_t              *c;
+    ngx_http_sealchat_loc_conf_t  *slcf;
+
+    c = s->request->connection;
+    rev = c->read;
+    heard = 0;
+
+    for (i = 0; i < NGX_HTTP_SEALCHAT_READS; i++) {
+
+        if (ngx_http_sealchat_stopped(s)) {
+            goto stopped;
+        }
+
+        rest = s->rest;
+
+        if (rest) {
+            p = rest;
+            n = s->rest_len;
+            s->rest = NULL;
+
+        } else {
+            p = ngx_http_sealchat_buffer;
+            n = c->recv(c, p, NGX_HTTP_SEALCHAT_READ_BUFFER);
+        }
+
+        if (n == NGX_AGAIN) {
+            break;
+        }
+
+        if (n == NGX_ERROR || n == 0) {
+            ngx_log_error(NGX_LOG_INFO, c->log, 0,
+                          "client closed its connection without a close");
+            ngx_http_sealchat_finalize(s, NGX_ERROR);
+            return;
+        }
+
+        heard = 1;
+
+        rc = ngx_http_sealchat_parse(s, p, p + n);
+
+        if (rest) {
+            ngx_free(rest);
+        }
+
+        if (rc == NGX_ERROR) {
+            ngx_http_sealchat_finalize(s, NGX_ERROR);
+            return;
+        }
+
+        if (s->closed) {
+            ngx_http_sealchat_write_handler(c->write);
+            return;
+        }
+    }
+
+    if (i == NGX_HTTP_SEALCHAT_READS) {
+        ngx_post_event(rev, &ngx_posted_next_events);
+    }
+
+    if (!s->closing && (heard || !rev->timer_set)) {
+        slcf = ngx_http_get_module_loc_conf(s->request,
+                                            ngx_http_sealchat_module);
+        s->pinged = 0;
+
+        if (slcf->ping_interval) {
+            ngx_add_timer(rev, slcf->ping_interval);
+        }
+    }
+
+    goto done;
+
+stopped:
+
+    /* nobody listens, so nobody may be blamed for silence */
+
+    s->pinged = 0;
+
+    if (rev->timer_set) {
+        ngx_del_timer(rev);
+    }
+
+done:
+
+    if (ngx_handle_read_event(rev, 0) != NGX_OK) {
+        ngx_http_sealchat_finalize(s, NGX_ERROR);
+    }
+}
+
+
+static ngx_uint_t
+ngx_http_sealchat_stopped(ngx_http_sealchat_session_t *s)
+{
+    if (s->closing) {
+        return 0;
+    }
+
+    return s->held || s->choked || ngx_http_sealchat_link_full(s);
+}
+
+
+static ngx_int_t
+ngx_http_sealchat_parse(ngx_http_sealchat_session_t *s, u_char *pos,
+    u_char *end)
+{
+    ws_piece_t  piece;
+
+    while (pos < end) {
+
+        if (ngx_http_sealchat_stopped(s)) {
+            return ngx_http_sealchat_keep_rest(s, pos, end);
+        }
+
+        switch (ws_parse(&s->parser, &pos, end, &piece)) {
+
+        case WS_AGAIN:
+            break;
+
+        case WS_DATA:
+            if (!s->closing
+                && ngx_http_sealchat_message(s, &piece) != NGX_OK)
+            {
+                return NGX_ERROR;
+            }
+
+            break;
+
+        case WS_PING:
+            if (!s->closing) {
+                ngx_http_sealchat_ping(s, &piece);
+            }
+
+            break;
+
+        case WS_PONG:
+            break;
+
+        case WS_CLOSE:
+            ngx_http_sealchat_peer_close(s, &piece);
+            break;
+
+        case WS_ERROR:
+            ngx_log_error(NGX_LOG_INFO, s->request->connection->log, 0,
+                          "client sent an invalid frame: %*s", piece.len,
+                          piece.data);
+            ngx_http_sealchat_fail(s, piece.code, (u_char *) piece.data,
+                                   piece.len);
+            break;
+        }
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_sealchat_keep_rest(ngx_http_sealchat_session_t *s, u_char *pos,
+    u_char *end)
+{
+    s->rest_len = end - pos;
+
+    s->rest = ngx_alloc(s->rest_len, s->request->connection->log);
+    if (s->rest == NULL) {
+        return NGX_ERROR;
+    }
+
+    ngx_memcpy(s->rest, pos, s->rest_len);
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_sealchat_message(ngx_http_sealchat_session_t *s, ws_piece_t *piece)
+{
+    u_char  *data;
+    size_t   len;
+
+    if (piece->last && s->message == NULL) {
+        data = (u_char *) piece->data;
+        len = piece->len;
+
+    } else {
+        if (ngx_http_sealchat_gather(s, piece) != NGX_OK) {
+            return NGX_ERROR;
+        }
+
+        if (!piece->last) {
+            return NGX_OK;
+        }
+
+        data = s->message;
+        len = s->message_len;
+    }
+
+    if (len == 0) {
+        ngx_log_error(NGX_LOG_INFO, s->request->connection->log, 0,
+                      "client sent an empty message");
+        ngx_http_sealchat_fail(s, WS_CLOSE_INVALID,
+                               (u_char *) "empty message",
+                               sizeof("empty message") - 1);
+        return NGX_OK;
+    }
+
+    ngx_http_sealchat_link_data(s, data, len);
+
+    s->frames_in++;
+    s->bytes_in += len;
+
+    ngx_http_sealchat_drop_input(s);
+
+    return NGX_OK;
+}
+
+
+/* grows with what has come, whatever length a frame claims */
+
+static ngx_int_t
+ngx_http_sealchat_gather(ngx_http_sealchat_session_t *s, ws_piece_t *piece)
+{
+    u_char  *p;
+    size_t   size;
+
+    if (piece->len == 0) {
+        return NGX_OK;
+    }
+
+    if (s->message_size - s->message_len < piece->len) {
+
+        size = ngx_max(2 * s->message_size, s->message_len + piece->len);
+
+        p = ngx_alloc(size, s->request->connection->log);
+        if (p == NULL) {
+            return NGX_ERROR;
+        }
+
+        if (s->message) {
+            ngx_memcpy(p, s->message, s->message_len);
+            ngx_free(s->message);
+        }
+
+        s->message = p;
+        s->message_size = size;
+    }
+
+    ngx_memcpy(s->message + s->message_len, piece->data, piece->len);
+    s->message_len += piece->len;
+
+    return NGX_OK;
+}
+
+
+static void
+ngx_http_sealchat_ping(ngx_http_sealchat_session_t *s, ws_piece_t *piece)
+{
+    u_char                        *p;
+    ngx_http_sealchat_loc_conf_t  *slcf;
+
+    p = ngx_http_sealchat_send_frame(s, WS_OPCODE_PONG, piece->len);
+    if (p == NULL) {
+        return;
+    }
+
+    ngx_memcpy(p, piece->data, piece->len);
+
+    slcf = ngx_http_get_module_loc_conf(s->request, ngx_http_sealchat_module);
+
+    if (s->out.size > slcf->send_queue) {
+        s->choked = 1;
+    }
+}
+
+
+static void
+ngx_http_sealchat_peer_close(ngx_http_sealchat_session_t *s,
+    ws_piece_t *piece)
+{
+    s->closed = 1;
+
+    ngx_http_sealchat_session_close(s, piece->code, NULL, 0);
+}
+
+
+/* the stream of frames is beyond repair */
+
+static void
+ngx_http_sealchat_fail(ngx_http_sealchat_session_t *s, ngx_uint_t code,
+    u_char *reason, size_t len)
+{
+    /* what the client is still sending must not reset what we have said */
+
+    s->request->lingering_close = 1;
+    s->closed = 1;
+
+    ngx_http_sealchat_session_close(s, code, reason, len);
+}
+
+
+static void
+ngx_http_sealchat_write_handler(ngx_event_t *wev)
+{
+    size_t                         size;
+    ngx_int_t                      rc;
+    ngx_connection_t              *c;
+    ngx_http_request_t            *r;
+    ngx_http_sealchat_session_t   *s;
+    ngx_http_sealchat_loc_conf_t  *slcf;
+
+    c = wev->data;
+    r = c->data;
+    s = ngx_http_get_module_ctx(r, ngx_http_sealchat_module);
+
+    ngx_http_set_log_request(c->log, r);
+
+    if (wev->timedout) {
+        ngx_log_error(NGX_LOG_INFO, c->log, NGX_ETIMEDOUT,
+                      "client does not read");
+        c->timedout = 1;
+        ngx_http_sealchat_finalize(s, NGX_ERROR);
+        return;
+    }
+
+    if (s->aborted) {
+        ngx_http_sealchat_finalize(s, NGX_ERROR);
+        return;
+    }
+
+    if (c->buffered & NGX_HTTP_WRITE_BUFFERED) {
+
+        rc = ngx_http_output_filter(r, NULL);
+
+    } else {
+        rc = NGX_OK;
+    }
+
+    size = s->out.size;
+
+    if (rc == NGX_OK) {
+        rc = ngx_http_sealchat_queue_send(&s->out, c);
+    }
+
+    if (rc == NGX_ERROR) {
+        ngx_http_sealchat_finalize(s, NGX_ERROR);
+        return;
+    }
+
+    if (rc == NGX_AGAIN) {
+        if (!wev->timer_set || s->out.size < size) {
+            slcf = ngx_http_get_module_loc_conf(r, ngx_http_sealchat_module);
+            ngx_add_timer(wev, slcf->upstream.send_timeout);
+        }
+
+    } else {
+
+        if (wev->timer_set) {
+            ngx_del_timer(wev);
+        }
+
+        if (s->closed) {
+            ngx_http_sealchat_finalize(s, NGX_OK);
+            return;
+        }
+    }
+
+    if (ngx_handle_write_event(wev, 0) != NGX_OK) {
+        ngx_http_sealchat_finalize(s, NGX_ERROR);
+        return;
+    }
+
+    ngx_http_sealchat_sent(s);
+}
+
+
+/* the queue is shorter now: let go what was stopped for it */
+
+static void
+ngx_http_sealchat_sent(ngx_http_sealchat_session_t *s)
+{
+    ngx_connection_t              *c;
+    ngx_http_sealchat_loc_conf_t  *slcf;
+
+    c = s->request->connection;
+
+#if (NGX_HTTP_SSL)
+
+    if (c->ssl && s->out.size == 0 && !c->buffered) {
+        ngx_ssl_free_buffer(c);
+    }
+
+#endif
+
+    slcf = ngx_http_get_module_loc_conf(s->request, ngx_http_sealchat_module);
+
+    if (s->out.size > slcf->send_queue / 2) {
+        return;
+    }
+
+    if (s->paused && s->link) {
+        s->paused = 0;
+        ngx_http_sealchat_link_pause(s, 0);
+    }
+
+    if (s->choked) {
+        s->choked = 0;
+        ngx_http_sealchat_session_wake(s);
+    }
+}
+
+
+/* queues a frame and returns where its payload goes */
+
+static u_char *
+ngx_http_sealchat_send_frame(ngx_http_sealchat_session_t *s,
+    ngx_uint_t opcode, size_t len)
+{
+    size_t             n;
+    u_char            *p, header[WS_HEADER_MAX];
+    ngx_connection_t  *c;
+
+    c = s->request->connection;
+
+    n = ws_put_header(header, opcode, len);
+
+    p = ngx_http_sealchat_queue_alloc(&s->out, n + len,
+                                      NGX_HTTP_SEALCHAT_SEND_BLOCK, c->log);
+    if (p == NULL) {
+        ngx_http_sealchat_abort(s);
+        return NULL;
+    }
+
+    ngx_post_event(c->write, &ngx_posted_events);
+
+    return ngx_cpymem(p, header, n);
+}
+
+
+/* gives up without a Close frame, at the end of this turn of the loop */
+
+static void
+ngx_http_sealchat_abort(ngx_http_sealchat_session_t *s)
+{
+    s->closing = 1;
+    s->aborted = 1;
+
+    ngx_http_sealchat_link_leave(s, WS_CLOSE_ABNORMAL, NULL, 0);
+
+    ngx_post_event(s->request->connection->write, &ngx_posted_events);
+}
+
+
+static void
+ngx_http_sealchat_drop_input(ngx_http_sealchat_session_t *s)
+{
+    if (s->message) {
+        ngx_free(s->message);
+        s->message = NULL;
+    }
+
+    s->message_len = 0;
+    s->message_size = 0;
+}
+
+
+/* gives back all that the session holds, on whatever way it has ended */
+
+static void
+ngx_http_sealchat_end(ngx_http_sealchat_session_t *s)
+{
+    ngx_connection_t  *c;
+
+    if (s->ended) {
+        return;
+    }
+
+    s->ended = 1;
+
+    c = s->request->connection;
+
+    if (s->close_code == 0) {
+        s->close_code = WS_CLOSE_ABNORMAL;
+    }
+
+    ngx_http_sealchat_link_leave(s, s->close_code, NULL, 0);
+    ngx_http_sealchat_upstream_free(s->request, 0);
+
+    ngx_http_sealchat_drop_input(s);
+    ngx_http_sealchat_queue_free(&s->out);
+
+    if (s->rest) {
+        ngx_free(s->rest);
+        s->rest = NULL;
+    }
+
+    if (!s->open) {
+        return;
+    }
+
+    s->time = ngx_current_msec - s->start;
+
+    c->idle = 0;
+    c->read->cancelable = 0;
+
+    ngx_log_error(NGX_LOG_INFO, c->log, 0,
+                  "sealchat session closed with %ud, frames in: %uL, "
+                  "out: %uL", (unsigned) s->close_code, s->frames_in,
+                  s->frames_out);
+}
+
+
+static void
+ngx_http_sealchat_finalize(ngx_http_sealchat_session_t *s, ngx_int_t rc)
+{
+    ngx_connection_t    *c;
+    ngx_http_request_t  *r;
+
+    r = s->request;
+    c = r->connection;
+
+    ngx_http_sealchat_end(s);
+
+    /* the request is nginx's again */
+
+    c->read->handler = s->request_handler;
+    c->write->handler = s->request_handler;
+
+    ngx_http_finalize_request(r, rc);
+    ngx_http_run_posted_requests(c);
+}

@@ -1,0 +1,513 @@
+/*
+ * link-echo: a link's other end that knows nothing of SealChat.  It takes the
+ * part of the sidecar on a Unix socket, is strict about records, sends every
+ * DATA back on its stream and answers CLOSE and PING.  With it the nginx
+ * module is tested and measured alone.
+ *
+ *     link-echo [switches] SOCKET
+ *
+ *     --no-hello       accept links, and never greet
+ *     --garbage        answer the first DATA of a link with an invalid record
+ *     --truncate       answer the first DATA of a link with half a record, and
+ *                      close the link
+ *     --close CODE     answer the first DATA of a stream with CLOSE
+ *     --flood N        answer each DATA with N copies, PAUSE or not
+ *     --stop-reading   after the first DATA of a link, read nothing more
+ *
+ * SIGUSR1 sends PAUSE of the whole link to all links, SIGUSR2 RESUME.  Each
+ * link and each PAUSE, RESUME, OPEN and CLOSE that comes is a line on
+ * standard output.
+ */
+
+#include <getopt.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+#include <uv.h>
+
+#include <sealchat/record.h>
+
+#define INPUT_BYTES (4 * (SC_RECORD_HEADER + SC_RECORD_PAYLOAD_MAX))
+
+/* A stream's state, by id. */
+enum { STREAM_FREE, STREAM_OPEN, STREAM_PAUSED };
+
+struct link {
+    uv_pipe_t pipe;
+    struct link *next;
+    unsigned  number;
+    int       greeted;
+    int       misbehaved;
+    uint8_t  *streams;
+    uint32_t  nstreams;
+    size_t    have;
+    uint8_t   in[INPUT_BYTES];
+};
+
+struct output {
+    uv_write_t req;
+    size_t     n;
+    uint8_t    bytes[];
+};
+
+static struct {
+    int         no_hello;
+    int         garbage;
+    int         truncate;
+    int         stop_reading;
+    uint16_t    close_code;
+    unsigned    copies;
+    const char *path;
+} opt = { .copies = 1 };
+
+static struct link *links;
+static unsigned     links_made;
+
+static void say(const char *format, ...)
+    __attribute__((format(printf, 1, 2)));
+
+static void
+say(const char *format, ...)
+{
+    va_list args;
+
+    va_start(args, format);
+    vprintf(format, args);
+    va_end(args);
+    putchar('\n');
+    fflush(stdout);
+}
+
+static void
+check(int rc, const char *what)
+{
+    if (rc < 0) {
+        fprintf(stderr, "link-echo: %s: %s\n", what, uv_strerror(rc));
+        exit(1);
+    }
+}
+
+static void *
+allocate(size_t n)
+{
+    void *p = calloc(1, n);
+
+    if (p == NULL) {
+        check(UV_ENOMEM, "calloc");
+    }
+
+    return p;
+}
+
+static void
+on_link_closed(uv_handle_t *handle)
+{
+    struct link  *link = handle->data;
+    struct link **at;
+
+    for (at = &links; *at != link; at = &(*at)->next) {
+    }
+
+    *at = link->next;
+    free(link->streams);
+    free(link);
+}
+
+static void
+link_close(struct link *link, const char *why)
+{
+    if (!uv_is_closing((uv_handle_t *) &link->pipe)) {
+        say("link %u closed: %s", link->number, why);
+        uv_close((uv_handle_t *) &link->pipe, on_link_closed);
+    }
+}
+
+static void
+on_written(uv_write_t *req, int status)
+{
+    struct link *link = req->handle->data;
+
+    free(req->data);
+
+    if (status < 0) {
+        link_close(link, uv_strerror(status));
+    }
+}
+
+/* Sends the first n bytes of a record; all of it, but for --truncate. */
+static void
+send_bytes(struct link *link, const struct sc_record *rec,
+           const uint8_t *payload, size_t n)
+{
+    struct output *out = allocate(sizeof(*out) + SC_RECORD_HEADER
+                                  + rec->length);
+    uv_buf_t       buf;
+
+    sc_record_put(out->bytes, rec);
+    if (rec->length) {
+        memcpy(out->bytes + SC_RECORD_HEADER, payload, rec->length);
+    }
+
+    out->req.data = out;
+    buf = uv_buf_init((char *) out->bytes, (unsigned) n);
+    check(uv_write(&out->req, (uv_stream_t *) &link->pipe, &buf, 1,
+                   on_written), "write");
+}
+
+static void
+send_record(struct link *link, uint8_t kind, uint8_t flags, uint16_t code,
+            uint32_t stream, const uint8_t *payload, uint32_t length)
+{
+    struct sc_record rec = { length, kind, flags, code, stream };
+
+    send_bytes(link, &rec, payload, SC_RECORD_HEADER + (size_t) length);
+}
+
+static uint8_t *
+stream_of(struct link *link, uint32_t id)
+{
+    uint32_t n = link->nstreams ? link->nstreams : 64;
+
+    if (id > 1u << 20) {
+        return NULL;
+    }
+
+    while (n <= id) {
+        n *= 2;
+    }
+
+    if (n > link->nstreams) {
+        uint8_t *streams = allocate(n);
+
+        if (link->nstreams) {
+            memcpy(streams, link->streams, link->nstreams);
+        }
+        free(link->streams);
+        link->streams = streams;
+        link->nstreams = n;
+    }
+
+    return &link->streams[id];
+}
+
+/* What a broken sidecar would do with its first DATA.  True when done. */
+static int
+misbehave(struct link *link, const struct sc_record *rec,
+          const uint8_t *payload)
+{
+    if (link->misbehaved) {
+        return 0;
+    }
+
+    if (opt.garbage) {
+        link->misbehaved = 1;
+        send_record(link, 0xee, 0, 0, rec->stream, payload, rec->length);
+        return 1;
+    }
+
+    if (opt.truncate) {
+        uv_buf_t  buf;
+        uint8_t   bytes[SC_RECORD_HEADER];
+
+        link->misbehaved = 1;
+        sc_record_put(bytes, rec);
+        buf = uv_buf_init((char *) bytes, sizeof(bytes));
+        check(uv_try_write((uv_stream_t *) &link->pipe, &buf, 1), "write");
+        link_close(link, "truncated");
+        return 1;
+    }
+
+    if (opt.stop_reading) {
+        link->misbehaved = 1;
+        uv_read_stop((uv_stream_t *) &link->pipe);
+    }
+
+    return 0;
+}
+
+static const char *
+on_data(struct link *link, const struct sc_record *rec,
+        const uint8_t *payload, uint8_t *stream)
+{
+    unsigned i;
+
+    if (misbehave(link, rec, payload)) {
+        return NULL;
+    }
+
+    if (opt.close_code) {
+        if (*stream != STREAM_FREE) {
+            *stream = STREAM_FREE;
+            send_record(link, SC_RECORD_CLOSE, 0, opt.close_code,
+                        rec->stream, (const uint8_t *) "told to", 7);
+        }
+        return NULL;
+    }
+
+    for (i = 0; i < opt.copies; i++) {
+        send_record(link, SC_RECORD_DATA, 0, 0, rec->stream, payload,
+                    rec->length);
+    }
+
+    return NULL;
+}
+
+static const char *
+on_open(struct link *link, const struct sc_record *rec,
+        const uint8_t *payload, uint8_t *stream)
+{
+    struct sc_open open;
+    const char    *wrong = sc_open_get(payload, rec->length, &open);
+
+    if (wrong) {
+        return wrong;
+    }
+
+    if (*stream != STREAM_FREE) {
+        return "OPEN of a stream that is open";
+    }
+
+    *stream = STREAM_OPEN;
+    say("link %u open %u addr=%.*s origin=%.*s cid=%.*s", link->number,
+        rec->stream, (int) open.addr_len, (const char *) open.addr,
+        (int) open.origin_len, (const char *) open.origin,
+        (int) open.cid_len, (const char *) open.cid);
+
+    return NULL;
+}
+
+static const char *
+on_stream_record(struct link *link, const struct sc_record *rec,
+                 const uint8_t *payload)
+{
+    uint8_t *stream = stream_of(link, rec->stream);
+
+    if (stream == NULL) {
+        return "stream id above 2^20";
+    }
+
+    if (rec->kind == SC_RECORD_OPEN) {
+        return on_open(link, rec, payload, stream);
+    }
+
+    /* After --close, what the module sent before our CLOSE came there. */
+    if (*stream == STREAM_FREE && opt.close_code == 0) {
+        return "record on a stream that is not open";
+    }
+
+    switch (rec->kind) {
+
+    case SC_RECORD_DATA:
+        return on_data(link, rec, payload, stream);
+
+    case SC_RECORD_CLOSE:
+        say("link %u close %u %u %.*s", link->number, rec->stream, rec->code,
+            (int) rec->length, (const char *) payload);
+        if (*stream != STREAM_FREE) {
+            *stream = STREAM_FREE;
+            send_record(link, SC_RECORD_CLOSE, 0, rec->code, rec->stream,
+                        NULL, 0);
+        }
+        return NULL;
+
+    default:
+        say("link %u %s %u", link->number,
+            rec->kind == SC_RECORD_PAUSE ? "pause" : "resume", rec->stream);
+        *stream = rec->kind == SC_RECORD_PAUSE ? STREAM_PAUSED : STREAM_OPEN;
+        return NULL;
+    }
+}
+
+static const char *
+on_record(struct link *link, const struct sc_record *rec,
+          const uint8_t *payload)
+{
+    if (!link->greeted) {
+        link->greeted = 1;
+        return rec->kind == SC_RECORD_HELLO ? sc_hello_get(payload)
+                                            : "the first record is not HELLO";
+    }
+
+    if (rec->kind == SC_RECORD_HELLO) {
+        return "a second HELLO";
+    }
+
+    if (rec->kind == SC_RECORD_PING) {
+        if (!(rec->flags & SC_RECORD_FLAG_ANSWER)) {
+            send_record(link, SC_RECORD_PING, SC_RECORD_FLAG_ANSWER, 0, 0,
+                        NULL, 0);
+        }
+        return NULL;
+    }
+
+    if (rec->stream == 0) {
+        return "record without a stream";
+    }
+
+    return on_stream_record(link, rec, payload);
+}
+
+static void
+on_read(uv_stream_t *pipe, ssize_t n, const uv_buf_t *buf)
+{
+    struct link     *link = pipe->data;
+    struct sc_record rec;
+    const char      *wrong = NULL;
+    size_t           at = 0;
+
+    (void) buf;
+
+    if (n < 0) {
+        link_close(link, uv_strerror((int) n));
+        return;
+    }
+
+    link->have += (size_t) n;
+
+    while (wrong == NULL && link->have - at >= SC_RECORD_HEADER) {
+        wrong = sc_record_get(link->in + at, &rec);
+        if (wrong || link->have - at < SC_RECORD_HEADER + rec.length) {
+            break;
+        }
+        wrong = on_record(link, &rec, link->in + at + SC_RECORD_HEADER);
+        at += SC_RECORD_HEADER + rec.length;
+    }
+
+    if (wrong) {
+        fprintf(stderr, "link-echo: invalid record: %s\n", wrong);
+        link_close(link, wrong);
+        return;
+    }
+
+    memmove(link->in, link->in + at, link->have - at);
+    link->have -= at;
+}
+
+static void
+on_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *buf)
+{
+    struct link *link = handle->data;
+
+    (void) suggested;
+    *buf = uv_buf_init((char *) link->in + link->have,
+                       (unsigned) (sizeof(link->in) - link->have));
+}
+
+static void
+on_connection(uv_stream_t *listener, int status)
+{
+    struct link   *link = allocate(sizeof(*link));
+    struct output *out;
+    uv_buf_t       buf;
+
+    check(status, "listen");
+    link->number = ++links_made;
+    link->pipe.data = link;
+    link->next = links;
+    links = link;
+
+    check(uv_pipe_init(listener->loop, &link->pipe, 0), "pipe");
+    check(uv_accept(listener, (uv_stream_t *) &link->pipe), "accept");
+    say("link %u", link->number);
+
+    if (!opt.no_hello) {
+        out = allocate(sizeof(*out) + SC_RECORD_HELLO_BYTES);
+        out->req.data = out;
+        sc_hello_put(out->bytes);
+        buf = uv_buf_init((char *) out->bytes, SC_RECORD_HELLO_BYTES);
+        check(uv_write(&out->req, (uv_stream_t *) &link->pipe, &buf, 1,
+                       on_written), "write");
+    }
+
+    check(uv_read_start((uv_stream_t *) &link->pipe, on_alloc, on_read),
+          "read");
+}
+
+static void
+on_signal(uv_signal_t *handle, int number)
+{
+    struct link *link;
+
+    (void) handle;
+
+    if (number == SIGTERM || number == SIGINT) {
+        unlink(opt.path);
+        exit(0);
+    }
+
+    for (link = links; link; link = link->next) {
+        send_record(link, number == SIGUSR1 ? SC_RECORD_PAUSE
+                                            : SC_RECORD_RESUME,
+                    0, 0, 0, NULL, 0);
+    }
+}
+
+static void
+usage(void)
+{
+    fprintf(stderr,
+            "usage: link-echo [--no-hello] [--garbage] [--truncate]\n"
+            "                 [--close CODE] [--flood N] [--stop-reading] "
+            "SOCKET\n");
+    exit(2);
+}
+
+static void
+parse_options(int argc, char **argv)
+{
+    static const struct option options[] = {
+        { "no-hello", no_argument, &opt.no_hello, 1 },
+        { "garbage", no_argument, &opt.garbage, 1 },
+        { "truncate", no_argument, &opt.truncate, 1 },
+        { "stop-reading", no_argument, &opt.stop_reading, 1 },
+        { "close", required_argument, NULL, 'c' },
+        { "flood", required_argument, NULL, 'f' },
+        { NULL, 0, NULL, 0 }
+    };
+    int c;
+
+    while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
+        if (c == 'c') {
+            opt.close_code = (uint16_t) atoi(optarg);
+        } else if (c == 'f') {
+            opt.copies = (unsigned) atoi(optarg);
+        } else if (c != 0) {
+            usage();
+        }
+    }
+
+    if (optind != argc - 1) {
+        usage();
+    }
+
+    opt.path = argv[optind];
+}
+
+int
+main(int argc, char **argv)
+{
+    static const int   numbers[] = { SIGTERM, SIGINT, SIGUSR1, SIGUSR2 };
+    static uv_signal_t signals[4];
+    static uv_pipe_t   listener;
+    uv_loop_t         *loop = uv_default_loop();
+    size_t             i;
+
+    parse_options(argc, argv);
+    signal(SIGPIPE, SIG_IGN);
+
+    for (i = 0; i < 4; i++) {
+        check(uv_signal_init(loop, &signals[i]), "signal");
+        check(uv_signal_start(&signals[i], on_signal, numbers[i]), "signal");
+    }
+
+    unlink(opt.path);
+    check(uv_pipe_init(loop, &listener, 0), "pipe");
+    check(uv_pipe_bind(&listener, opt.path), opt.path);
+    check(uv_pipe_chmod(&listener, UV_READABLE | UV_WRITABLE), opt.path);
+    check(uv_listen((uv_stream_t *) &listener, 511, on_connection), "listen");
+
+    say("listening");
+    return uv_run(loop, UV_RUN_DEFAULT);
+}
