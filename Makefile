@@ -202,8 +202,13 @@ bench-nchan: all tools ## interleaved run against nchan, in memory, side by side
 # --- the demo ----------------------------------------------------------------
 
 .PHONY: demo
-demo: all ## start nginx, sealchatd, a shop and an inbox; Ctrl-C stops them
-	@$(NODE) web/dist/demo.mjs
+demo: all $(BUILD)/demo.mjs ## start nginx, sealchatd, a shop and an inbox; Ctrl-C stops them
+	@PORT=$(PORT) exec $(NODE) $(BUILD)/demo.mjs
+
+$(BUILD)/demo.mjs: web/dist/manifest.json t/web/service.ts
+	@cd web && $(abspath $(NODE)) build.mjs demo
+
+PORT ?= 8080
 
 
 # --- tests -------------------------------------------------------------------

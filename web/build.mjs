@@ -1,6 +1,7 @@
 // Bundles the pages into web/dist, and the tests into build/t (see test.mjs).
 //
-//   node build.mjs      everything that `make web` ships
+//   node build.mjs        everything that `make web` ships
+//   node build.mjs demo   build/demo.mjs, which `make demo` runs
 //
 // dist/manifest.json is written last: the SRI hash and sizes of each output.
 
@@ -153,6 +154,10 @@ async function main() {
   );
 }
 
+async function demo() {
+  await bundleForNode([join(web, "demo", "demo.ts")], join(web, "..", "build"));
+}
+
 if (process.argv[1] && resolve(process.argv[1]) === join(web, "build.mjs")) {
-  await main();
+  await (process.argv[2] === "demo" ? demo() : main());
 }

@@ -5,29 +5,10 @@
 import { useRef, useState } from "preact/hooks";
 
 import { Check, Copy } from "../ui/icons.tsx";
+import { snippetText } from "../ui/snippet.ts";
 import { Field } from "./field.tsx";
 
 declare const SEALCHAT_WIDGET_SRI: string;
-
-function escaped(text: string): string {
-  return text
-    .replaceAll("&", "&amp;")
-    .replaceAll('"', "&quot;")
-    .replaceAll("<", "&lt;");
-}
-
-export function snippetText(service: string, cid: string, name: string): string {
-  const attributes = [
-    `src="${service}/sealchat-widget.js"`,
-    `integrity="${SEALCHAT_WIDGET_SRI}"`,
-    `crossorigin="anonymous"`,
-    `data-cid="${cid}"`,
-    `data-service="${service}"`,
-  ];
-  if (name !== "") attributes.push(`data-name="${escaped(name)}"`);
-
-  return `<script ${attributes.join("\n  ")}\n  defer></script>`;
-}
 
 function nameKey(cid: string): string {
   return `sealchat-site-name-${cid}`;
@@ -37,7 +18,12 @@ export function Snippet({ service, cid }: { service: string; cid: string }) {
   const [name, setName] = useState(() => localStorage.getItem(nameKey(cid)) ?? "");
   const [told, setTold] = useState<"" | "Copied" | "Selected: copy it now">("");
   const shown = useRef<HTMLPreElement>(null);
-  const text = snippetText(service, cid, name.trim());
+  const text = snippetText({
+    service,
+    cid,
+    integrity: SEALCHAT_WIDGET_SRI,
+    name: name.trim(),
+  });
 
   const copy = async () => {
     try {
