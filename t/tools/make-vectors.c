@@ -1,0 +1,1180 @@
+/*
+ * Wrote the shared vectors of layouts, ids and signatures: valid things, and
+ * for each rule one that breaks it.  The files are frozen; C and TypeScript
+ * verify them.  This tool never overwrites one.
+ *
+ *     make-vectors dir
+ *
+ * An entry that is not valid says in "fails" which step refuses it: "parse"
+ * (layout and limits), "verify" (signature and derived ids), or the name of an
+ * error.  "reason" is for people.
+ */
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "../forge.h"
+#include "../samples.h"
+
+#include "protocol/auth.h"
+#include "protocol/padme.h"
+
+static struct sample_world world;
+static uint8_t             buf[SC_FRAME_MAX + 16];
+
+static FILE       *out;
+static const char *dir;
+static int         entries, members;
+
+
+/* --- writing JSON -------------------------------------------------------- */
+
+static void
+file_begin(const char *name)
+{
+    char path[512];
+
+    snprintf(path, sizeof(path), "%s/%s.json", dir, name);
+    out = fopen(path, "wx");
+    if (out == NULL) {
+        perror(path);
+        exit(1);
+    }
+
+    entries = 0;
+    fprintf(out, "{\n  \"of\": \"%s\",\n  \"vectors\": [", name);
+}
+
+static void
+file_end(void)
+{
+    fputs("\n  ]\n}\n", out);
+    if (ferror(out) || fclose(out)) {
+        perror("make-vectors");
+        exit(1);
+    }
+}
+
+static void
+key(const char *name)
+{
+    fprintf(out, "%s\"%s\": ", members++ ? ", " : "", name);
+}
+
+/* Texts here have no character that JSON escapes. */
+static void
+text(const char *name, const char *value)
+{
+    key(name);
+    fprintf(out, "\"%s\"", value);
+}
+
+static void
+number(const char *name, uint64_t value)
+{
+    key(name);
+    fprintf(out, "%llu", (unsigned long long) value);
+}
+
+static void
+print_hex(const uint8_t *p, size_t n)
+{
+    fputc('"', out);
+    while (n--) {
+        fprintf(out, "%02x", *p++);
+    }
+    fputc('"', out);
+}
+
+static void
+hex(const char *name, const uint8_t *p, size_t n)
+{
+    key(name);
+    print_hex(p, n);
+}
+
+static void
+open_object(const char *name)
+{
+    key(name);
+    fputc('{', out);
+    members = 0;
+}
+
+static void
+close_object(void)
+{
+    fputc('}', out);
+    members = 1;
+}
+
+/* fails NULL: it is valid. */
+static void
+entry(const char *name, const char *fails, const char *reason)
+{
+    fprintf(out, "%s\n    {", entries++ ? "," : "");
+    members = 0;
+    text("name", name);
+    key("valid");
+    fputs(fails ? "false" : "true", out);
+
+    if (fails) {
+        text("fails", fails);
+        text("reason", reason);
+    }
+}
+
+static void
+entry_end(void)
+{
+    fputc('}', out);
+}
+
+
+/* --- frames -------------------------------------------------------------- */
+
+static uint64_t
+pseudo(void)
+{
+    static uint64_t state = 88172645463325252ull;
+
+    state ^= state << 13;
+    state ^= state >> 7;
+    state ^= state << 17;
+    return state;
+}
+
+static struct sc_bytes
+some_bytes(void)
+{
+    return sample_bytes(world.noise + pseudo() % 1000, pseudo() % 20);
+}
+
+#define FILL_U8(f)   f_->f = (uint8_t) pseudo();
+#define FILL_U16(f)  f_->f = (uint16_t) pseudo();
+#define FILL_U32(f)  f_->f = (uint32_t) pseudo();
+#define FILL_U64(f)  f_->f = pseudo() & SC_NUMBER_MAX;
+#define FILL_B16(f)  f_->f = world.noise + pseudo() % 1000;
+#define FILL_B32(f)  f_->f = world.noise + pseudo() % 1000;
+#define FILL_B64(f)  f_->f = world.noise + pseudo() % 1000;
+#define FILL_V16(f)  f_->f = some_bytes();
+#define FILL_REST(f) f_->f = some_bytes();
+#define FILL_LIST_blob(f)    f_->f = some_blobs();
+#define FILL_LIST_message(f) f_->f = some_messages();
+#define FILL_LIST_session(f) f_->f = some_sessions();
+#define FILL(kind, f) FILL_##kind(f)
+
+#define SHOW_U8(f)   number(#f, f_->f);
+#define SHOW_U16(f)  number(#f, f_->f);
+#define SHOW_U32(f)  number(#f, f_->f);
+#define SHOW_U64(f)  number(#f, f_->f);
+#define SHOW_B16(f)  hex(#f, f_->f, 16);
+#define SHOW_B32(f)  hex(#f, f_->f, 32);
+#define SHOW_B64(f)  hex(#f, f_->f, 64);
+#define SHOW_V16(f)  hex(#f, f_->f.p, f_->f.n);
+#define SHOW_REST(f) hex(#f, f_->f.p, f_->f.n);
+#define SHOW_LIST_blob(f)    show_blobs(#f, f_->f);
+#define SHOW_LIST_message(f) show_messages(#f, f_->f);
+#define SHOW_LIST_session(f) show_sessions(#f, f_->f);
+#define SHOW(kind, f) SHOW_##kind(f)
+
+#define ITEM(item)                                                            \
+    static struct sc_list                                                     \
+    some_##item##s(void)                                                      \
+    {                                                                         \
+        static uint8_t   bytes[4096];                                         \
+        struct sc_writer w = sc_writer_of(bytes, sizeof(bytes));              \
+        struct sc_list   list = { bytes, 0, 0 };                              \
+        struct sc_##item it, *f_ = &it;                                       \
+                                                                              \
+        for ( ; list.count < 2; list.count++) {                               \
+            SC_##item##_FIELDS(FILL)                                          \
+            sc_##item##_put(&w, f_);                                          \
+        }                                                                     \
+                                                                              \
+        list.n = (size_t) (w.p - bytes);                                      \
+        return list;                                                          \
+    }                                                                         \
+                                                                              \
+    static void                                                               \
+    show_##item##s(const char *name, struct sc_list list)                     \
+    {                                                                         \
+        struct sc_##item it, *f_ = &it;                                       \
+        int              first = 1;                                           \
+                                                                              \
+        key(name);                                                            \
+        fputc('[', out);                                                      \
+        for ( ; sc_##item##_next(&list, f_); first = 0) {                     \
+            fputs(first ? "{" : ", {", out);                                  \
+            members = 0;                                                      \
+            SC_##item##_FIELDS(SHOW)                                          \
+            fputc('}', out);                                                  \
+        }                                                                     \
+        fputc(']', out);                                                      \
+        members = 1;                                                          \
+    }
+
+SC_ITEMS(ITEM)
+
+/* A frame filled, one of zeros and empty runs, and the first cut by a byte
+ * (unless it ends in a run to the end). */
+#define FRAME(type, NAME, name_, max)                                         \
+    static void                                                               \
+    frame_##name_(void)                                                       \
+    {                                                                         \
+        struct sc_frame_##name_  filled, *f_ = &filled;                       \
+        struct sc_frame_##name_  decoded;                                     \
+        uint16_t                 tag = (uint16_t) pseudo();                   \
+        size_t                   n;                                           \
+        struct sc_bytes          body = { buf + SC_FRAME_HEADER, 0 };         \
+                                                                              \
+        f_->nothing = 0;                                                      \
+        SC_##NAME##_FIELDS(FILL)                                              \
+        n = sc_##name_##_encode(buf, sizeof(buf), tag, f_);                   \
+                                                                              \
+        entry(#name_, NULL, NULL);                                            \
+        text("frame", #name_);                                                \
+        number("tag", tag);                                                   \
+        hex("hex", buf, n);                                                   \
+        open_object("fields");                                                \
+        SC_##NAME##_FIELDS(SHOW)                                              \
+        close_object();                                                       \
+        entry_end();                                                          \
+                                                                              \
+        body.n = n - SC_FRAME_HEADER - 1;                                     \
+        if (n > SC_FRAME_HEADER && !sc_##name_##_decode(body, &decoded)) {    \
+            entry(#name_ " cut", "bad-frame", "one byte is missing");         \
+            hex("hex", buf, n - 1);                                           \
+            entry_end();                                                      \
+        }                                                                     \
+                                                                              \
+        buf[n] = 0;                                                           \
+        body.n = n - SC_FRAME_HEADER + 1;                                     \
+        if (body.n <= (max) && !sc_##name_##_decode(body, &decoded)) {        \
+            entry(#name_ " lengthened", "bad-frame", "one byte too many");    \
+            hex("hex", buf, n + 1);                                           \
+            entry_end();                                                      \
+        }                                                                     \
+    }
+
+#define CLIENT(type, NAME, name, roles, max, repeat, answer) \
+    FRAME(type, NAME, name, max)
+
+SC_CLIENT_FRAMES(CLIENT)
+SC_SERVICE_FRAMES(FRAME)
+
+static void
+bad_frame(const char *name, const char *fails, const char *reason,
+          const char *bytes, size_t n)
+{
+    memset(buf, 0, n);
+    sodium_hex2bin(buf, n, bytes, strlen(bytes), NULL, NULL, NULL);
+    entry(name, fails, reason);
+    hex("hex", buf, n);
+    entry_end();
+}
+
+static void
+frames(void)
+{
+    file_begin("frames");
+#define CALL_CLIENT(type, NAME, name, roles, max, repeat, answer) \
+    frame_##name();
+#define CALL_SERVICE(type, NAME, name, max) frame_##name();
+    SC_CLIENT_FRAMES(CALL_CLIENT)
+    SC_SERVICE_FRAMES(CALL_SERVICE)
+
+    bad_frame("nothing", "bad-frame", "no header", "", 0);
+    bad_frame("three bytes", "bad-frame", "no whole header", "060000", 3);
+    bad_frame("flags", "bad-frame", "flags are zero", "06010001", 12);
+    bad_frame("flags of 0x80", "bad-frame", "flags are zero", "06800001", 12);
+    bad_frame("type 0", "unknown-frame", "no such type", "00000001", 4);
+    bad_frame("type 0x0c", "unknown-frame", "no such type", "0c000001", 4);
+    bad_frame("type 0x80", "unknown-frame", "no such type", "80000001", 4);
+    bad_frame("type 0xff", "unknown-frame", "no such type", "ff000001", 4);
+    bad_frame("too large an ack", "too-large", "9 bytes of 8", "06000001", 13);
+    bad_frame("too large an auth", "too-large", "1025 bytes of 1024",
+              "01000001", 1029);
+    bad_frame("an error of 513 bytes", "too-large", "513 bytes of 512",
+              "8c000001", 517);
+    bad_frame("2 to the 53rd", "bad-frame", "above 2^53 - 1",
+              "060000010020000000000000", 12);
+    bad_frame("2 to the 64th less 1", "bad-frame", "above 2^53 - 1",
+              "06000001ffffffffffffffff", 12);
+    bad_frame("a run beyond the end", "bad-frame", "length 5 of 4",
+              "8c00000100010005", 12);
+    bad_frame("a list beyond the end", "bad-frame", "two items of one",
+              "84000001000000000000000000020001aa", 17);
+    bad_frame("an item beyond the end", "bad-frame", "length 2 of 1",
+              "84000001000000000000000000010002aa", 17);
+    bad_frame("an item too many", "bad-frame", "count 0, one item",
+              "84000001000000000000000000000001aa", 17);
+    file_end();
+}
+
+
+/* --- things of one layout ------------------------------------------------ */
+
+static void
+show_roster(struct sc_bytes bytes)
+{
+    struct sc_roster r;
+    uint8_t          id[32];
+    unsigned         i;
+
+    if (sc_roster_parse(bytes, &r) != NULL) {
+        return;
+    }
+
+    sc_signed_id_of(id, bytes);
+    hex("id", id, 32);
+    open_object("fields");
+    hex("cid", r.cid, 32);
+    hex("ik_pk", r.ik_pk, 32);
+    number("version", r.version);
+    number("generation", r.generation);
+    hex("prev", r.prev, 32);
+    number("not_before", r.not_before);
+    number("not_after", r.not_after);
+    number("suite", r.suite);
+    hex("kem_pk", r.kem_pk.p, r.kem_pk.n);
+    key("devices");
+    for (i = 0; i < r.n_devices; i++) {
+        fputs(i ? ", " : "[", out);
+        print_hex(r.devices + 32 * i, 32);
+    }
+    fputc(']', out);
+    close_object();
+}
+
+static void
+show_hello(struct sc_bytes bytes)
+{
+    struct sc_hello h;
+    uint8_t         id[32], sid[32];
+
+    if (sc_hello_parse(bytes, &h) != NULL || sc_hello_verify(&h, sid)) {
+        return;
+    }
+
+    sc_signed_id_of(id, bytes);
+    hex("id", id, 32);
+    hex("sid", sid, 32);
+    open_object("fields");
+    hex("cid", h.cid, 32);
+    number("suite", h.suite);
+    hex("sign_pk", h.sign_pk, 32);
+    hex("kem_pk", h.kem_pk.p, h.kem_pk.n);
+    number("time", h.time);
+    hex("roster_id", h.roster_id, 32);
+    close_object();
+}
+
+static void
+show_wrap(struct sc_bytes bytes)
+{
+    struct sc_wrap w;
+
+    if (sc_wrap_parse(bytes, &w) != NULL) {
+        return;
+    }
+
+    open_object("fields");
+    number("kind", w.kind);
+    hex("cid", w.cid, 32);
+    hex("account_id", w.account_id, 32);
+    number("generation", w.generation);
+    hex("key_id", w.key_id, 32);
+    hex("iv", w.iv, 12);
+    hex("ct", w.ct.p, w.ct.n);
+    close_object();
+}
+
+static void
+show_account(struct sc_bytes bytes)
+{
+    struct sc_account a;
+    uint8_t           id[32];
+
+    if (sc_account_parse(bytes, &a) != NULL) {
+        return;
+    }
+
+    sc_signed_id_of(id, bytes);
+    hex("id", id, 32);
+    open_object("fields");
+    hex("cid", a.cid, 32);
+    hex("ik_pk", a.ik_pk, 32);
+    hex("account_id", a.account_id, 32);
+    number("generation", a.generation);
+    number("kdf_id", a.kdf_id);
+    hex("server_salt", a.server_salt, 16);
+    hex("login_pk", a.login_pk, 32);
+    hex("recovery_pk", a.recovery_pk, 32);
+    hex("recovery_kem", a.recovery_kem, 32);
+    hex("roster_id", a.roster_id, 32);
+    hex("wraps", a.wraps, 32);
+    close_object();
+}
+
+static void
+show_envelope(struct sc_bytes bytes)
+{
+    struct sc_envelope e;
+    uint8_t            id[32];
+
+    if (sc_envelope_parse(bytes, &e) != NULL) {
+        return;
+    }
+
+    sc_signed_id_of(id, bytes);
+    hex("id", id, 32);
+    open_object("fields");
+    number("type", e.type);
+    number("direction", e.direction);
+    hex("cid", e.cid, 32);
+    hex("sid", e.sid, 32);
+    hex("signkey_id", e.signkey_id, 32);
+    number("seq", e.seq);
+    number("time", e.time);
+    hex("prev", e.prev, 32);
+    hex("roster_id", e.roster_id, 32);
+    hex("commitment", e.commitment, 32);
+    number("customer_suite", e.customer.suite);
+    hex("customer_kem_id", e.customer.kem_id, 32);
+    hex("customer_sealed", e.customer.sealed.p, e.customer.sealed.n);
+    number("session_suite", e.session.suite);
+    hex("session_kem_id", e.session.kem_id, 32);
+    hex("session_sealed", e.session.sealed.p, e.session.sealed.n);
+    hex("ct", e.ct.p, e.ct.n);
+    close_object();
+}
+
+static void (*show)(struct sc_bytes);
+
+/* pk: for envelopes, whose signer's key is not in them; else NULL. */
+static void
+thing(const char *name, const char *fails, const char *reason, size_t n,
+      const uint8_t *pk)
+{
+    if (n == 0) {
+        fprintf(stderr, "make-vectors: %s was not built\n", name);
+        exit(1);
+    }
+
+    entry(name, fails, reason);
+    hex("hex", buf, n);
+    if (pk) {
+        hex("pk", pk, 32);
+    }
+    if (fails == NULL) {
+        show(sample_bytes(buf, n));
+    }
+    entry_end();
+}
+
+/* What every layout refuses alike.  buf holds a valid one of n bytes; sealed
+ * runs follow the header of those without a signature. */
+static void
+things_broken(size_t n, int is_signed, const uint8_t *pk)
+{
+    uint8_t *spare = malloc(n);
+
+    if (spare == NULL) {
+        exit(1);
+    }
+    memcpy(spare, buf, n);
+
+    thing("cut by one byte", "parse", "one byte is missing", n - 1, pk);
+    thing("only its magic", "parse", "all but 4 bytes are missing", 4, pk);
+    thing("cut in the middle", "parse", "half of it is missing", n / 2, pk);
+    buf[n] = 0;
+    thing("one byte too many", "parse", "a trailing byte", n + 1, pk);
+    buf[0] ^= 0x20;
+    thing("other magic", "parse", "another magic", n, pk);
+    memcpy(buf, spare, n);
+    buf[3] = '2';
+    thing("version 2", "parse", "another version of the layout", n, pk);
+    memcpy(buf, spare, n);
+
+    if (is_signed) {
+        buf[n - 1] ^= 1;
+        thing("a bit of the signature", "verify", "S was changed", n, pk);
+        memcpy(buf, spare, n);
+        buf[n - 64] ^= 1;
+        thing("another bit of the signature", "verify", "R was changed", n,
+              pk);
+        memcpy(buf, spare, n);
+        buf[n - 65] ^= 1;
+        thing("a bit of what is signed", "verify", "its last byte was changed",
+              n, pk);
+        memcpy(buf, spare, n);
+        memset(buf + n - 64, 0, 64);
+        thing("a signature of zeros", "verify", "R is of small order", n, pk);
+        memcpy(buf, spare, n);
+    }
+
+    free(spare);
+}
+
+#define CASE(build, good, pk, name, fails, reason, ...)                       \
+    in = good;                                                                \
+    __VA_ARGS__;                                                              \
+    thing(name, fails, reason, build, pk)
+
+static void
+rosters(void)
+{
+    struct sc_roster good = sample_roster(&world, SC_SUITE_X25519), in;
+    uint8_t          many[65 * 32];
+    unsigned         i;
+    size_t           n;
+
+#define ROSTER(...) \
+    CASE(sc_roster_build(buf, sizeof(buf), &in, world.ik.sk), good, NULL, \
+         __VA_ARGS__)
+
+    for (i = 0; i < 65; i++) {
+        memset(many + 32 * i, 0x11, 32);
+        many[32 * i] = (uint8_t) i;
+    }
+
+    file_begin("roster");
+    show = show_roster;
+    ROSTER("suite 2", NULL, NULL, );
+    ROSTER("suite 1", NULL, NULL, in.suite = 1,
+           in.kem_pk = sample_kem(&world, 1));
+    ROSTER("version 2", NULL, NULL, in.version = 2, in.prev = world.noise);
+    ROSTER("largest numbers", NULL, NULL, in.version = SC_NUMBER_MAX,
+           in.generation = SC_NUMBER_MAX, in.prev = world.noise,
+           in.not_before = SC_NUMBER_MAX - 1, in.not_after = SC_NUMBER_MAX);
+    ROSTER("190 days", NULL, NULL,
+           in.not_after = in.not_before + 190 * SAMPLE_DAY);
+    ROSTER("one device", NULL, NULL, in.n_devices = 1);
+    ROSTER("64 devices", NULL, NULL, in.n_devices = 64, in.devices = many);
+
+    ROSTER("version 0", "parse", "versions begin with 1", in.version = 0);
+    ROSTER("generation 0", "parse", "generations begin with 1",
+           in.generation = 0);
+    ROSTER("version 2 without prev", "parse", "prev is zero",
+           in.version = 2);
+    ROSTER("version 1 with prev", "parse", "prev is not zero",
+           in.prev = world.noise);
+    ROSTER("no time", "parse", "ends when it begins",
+           in.not_after = in.not_before);
+    ROSTER("ends before it begins", "parse", "ends before it begins",
+           in.not_after = in.not_before - 1);
+    ROSTER("190 days and 1 ms", "parse", "valid too long",
+           in.not_after = in.not_before + 190 * SAMPLE_DAY + 1);
+    ROSTER("a version of 2^53", "parse", "above 2^53 - 1",
+           in.version = SC_NUMBER_MAX + 1, in.prev = world.noise);
+    ROSTER("an end of 2^53", "parse", "above 2^53 - 1",
+           in.not_before = SC_NUMBER_MAX, in.not_after = SC_NUMBER_MAX + 1);
+    ROSTER("suite 0", "parse", "no such suite", in.suite = 0);
+    ROSTER("suite 3", "parse", "reserved", in.suite = 3);
+    ROSTER("a key of the other suite", "parse", "32 bytes in suite 1",
+           in.suite = 1);
+    ROSTER("a key of 31 bytes", "parse", "31 bytes in suite 2",
+           in.kem_pk.n = 31);
+    ROSTER("no device", "parse", "at least one", in.n_devices = 0);
+    ROSTER("65 devices", "parse", "64 at most", in.n_devices = 65,
+           in.devices = many);
+    many[0] = 1;
+    ROSTER("the same device twice", "parse", "ascending is strict",
+           in.devices = many);
+    many[0] = 2;
+    ROSTER("devices descending", "parse", "not ascending", in.devices = many);
+
+    in = good;
+    n = sc_roster_build(buf, sizeof(buf), &in, world.ik.sk);
+    things_broken(n, 1, NULL);
+    memcpy(buf + 4, world.noise, 32);
+    thing("another cid", "verify", "not the hash of ik_pk", n, NULL);
+    n = sc_roster_build(buf, sizeof(buf), &in, world.ik.sk);
+    memcpy(buf + 36, world.device[0].pk, 32);
+    thing("another ik_pk", "verify", "cid is not its hash", n, NULL);
+
+    {
+        struct sc_writer w = sc_writer_of(buf, sizeof(buf));
+
+        n = sc_roster_build(buf, sizeof(buf), &in, world.ik.sk);
+        w.p += n - 64;
+        sc_signed_finish(&w, buf, "record", world.ik.sk);
+        thing("signed as a record", "verify", "another domain", n, NULL);
+    }
+    file_end();
+}
+
+static void
+successor(const char *name, const char *reason, const struct sc_roster *last,
+          const struct sc_roster *next, const uint8_t *sk)
+{
+    size_t n = sc_roster_build(buf, sizeof(buf), next, sk);
+
+    entry(name, reason ? "succeeds" : NULL, reason);
+    hex("last", last->bytes.p, last->bytes.n);
+    hex("next", buf, n);
+    entry_end();
+}
+
+static void
+successors(void)
+{
+    uint8_t          bytes[SC_ROSTER_MAX], id[32];
+    struct sc_roster good = sample_roster(&world, SC_SUITE_X25519), last, in;
+    size_t           n;
+
+    n = sc_roster_build(bytes, sizeof(bytes), &good, world.ik.sk);
+    sc_roster_parse(sample_bytes(bytes, n), &last);
+    sc_signed_id_of(id, last.bytes);
+    good.version = 2;
+    good.prev = id;
+
+#define SUCCESSOR(name, reason, ...)                                          \
+    in = good;                                                                \
+    __VA_ARGS__;                                                              \
+    successor(name, reason, &last, &in, world.ik.sk)
+
+    file_begin("successors");
+    SUCCESSOR("renewed", NULL, in.not_after++);
+    SUCCESSOR("a device more", NULL, in.n_devices = 3);
+    SUCCESSOR("next generation", NULL, in.generation = 2, in.n_devices = 1,
+              in.suite = 1, in.kem_pk = sample_kem(&world, 1));
+    SUCCESSOR("next generation, same key", NULL, in.generation = 2);
+    SUCCESSOR("skips a version", "version + 1", in.version = 3);
+    SUCCESSOR("another predecessor", "prev", in.prev = world.noise);
+    SUCCESSOR("skips a generation", "generation + 1", in.generation = 3);
+    SUCCESSOR("another key", "same message key", in.kem_pk.p = world.noise);
+    SUCCESSOR("another suite", "same message key", in.suite = 1,
+              in.kem_pk = sample_kem(&world, 1));
+    SUCCESSOR("a device less", "no device less", in.n_devices = 1);
+    SUCCESSOR("another device", "no device less",
+              in.devices = world.device_pks + 32);
+    successor("another customer", "same cid", &last, &good,
+              world.device[0].sk);
+    in = good;
+    in.version = 1;
+    in.prev = sample_zeros;
+    successor("itself", "version + 1", &last, &in, world.ik.sk);
+    file_end();
+}
+
+static void
+hellos(void)
+{
+    struct sc_hello good = sample_hello(&world, SC_SUITE_X25519), in;
+    uint8_t        *rsa = world.rsa;
+    size_t          n;
+
+#define HELLO(...) \
+    CASE(sc_hello_build(buf, sizeof(buf), &in, world.session.sk), good, NULL, \
+         __VA_ARGS__)
+#define HELLO_RSA(at, bit, name, reason)                                      \
+    rsa[at] ^= bit;                                                           \
+    HELLO(name, "parse", reason, in = sample_hello(&world, SC_SUITE_RSA));    \
+    rsa[at] ^= bit
+
+    file_begin("hello");
+    show = show_hello;
+    HELLO("suite 2", NULL, NULL, );
+    HELLO("suite 1", NULL, NULL, in = sample_hello(&world, SC_SUITE_RSA));
+    HELLO("time 0", NULL, NULL, in.time = 0);
+    HELLO("largest time", NULL, NULL, in.time = SC_NUMBER_MAX);
+    HELLO("a time of 2^53", "parse", "above 2^53 - 1",
+          in.time = SC_NUMBER_MAX + 1);
+    HELLO("suite 0", "parse", "no such suite", in.suite = 0);
+    HELLO("suite 3", "parse", "reserved", in.suite = 3);
+    HELLO("no key", "parse", "0 bytes in suite 2", in.kem_pk.n = 0);
+    HELLO("an RSA key in suite 2", "parse", "422 bytes in suite 2",
+          in = sample_hello(&world, SC_SUITE_RSA), in.suite = 2);
+    HELLO_RSA(0, 1, "RSA: another tag", "fixed prefix");
+    HELLO_RSA(3, 1, "RSA: another length", "fixed prefix");
+    HELLO_RSA(14, 1, "RSA: another algorithm", "fixed prefix");
+    HELLO_RSA(32, 1, "RSA: a negative modulus", "fixed prefix");
+    HELLO_RSA(33, 0x80, "RSA: 3071 bits", "top bit of the modulus");
+    HELLO_RSA(416, 1, "RSA: an even modulus", "odd");
+    HELLO_RSA(421, 2, "RSA: exponent 65539", "e = 65537");
+
+    in = good;
+    n = sc_hello_build(buf, sizeof(buf), &in, world.session.sk);
+    things_broken(n, 1, NULL);
+    memcpy(buf + 37, world.device[0].pk, 32);
+    thing("another sign_pk", "verify", "it did not sign", n, NULL);
+    n = sc_hello_build(buf, sizeof(buf), &in, world.session.sk);
+    memset(buf + 37, 0, 32);
+    buf[37] = 1;
+    thing("a sign_pk of small order", "verify", "identity", n, NULL);
+    file_end();
+}
+
+static void
+wraps(void)
+{
+    static const struct {
+        uint8_t     kind;
+        size_t      ct;
+        const char *name, *fails;
+    } lengths[] = {
+        { 1, 48, "kind 1", NULL }, { 2, 80, "kind 2", NULL },
+        { 3, 64, "kind 3", NULL }, { 4, 96, "kind 4", NULL },
+        { 5, 64, "kind 5, X25519", NULL }, { 5, 1810, "kind 5, RSA", NULL },
+        { 5, 1616, "kind 5, shortest RSA", NULL },
+        { 5, 2064, "kind 5, longest RSA", NULL }, { 6, 48, "kind 6", NULL },
+        { 0, 48, "kind 0", "parse" }, { 7, 48, "kind 7", "parse" },
+        { 1, 47, "kind 1 of 47 bytes", "parse" },
+        { 1, 80, "kind 1 of 80 bytes", "parse" },
+        { 2, 48, "kind 2 of 48 bytes", "parse" },
+        { 3, 96, "kind 3 of 96 bytes", "parse" },
+        { 4, 64, "kind 4 of 64 bytes", "parse" },
+        { 5, 65, "kind 5 of 65 bytes", "parse" },
+        { 5, 1615, "kind 5 of 1615 bytes", "parse" },
+        { 5, 2065, "kind 5 of 2065 bytes", "parse" },
+        { 6, 64, "kind 6 of 64 bytes", "parse" },
+        { 1, 0, "kind 1 of nothing", "parse" },
+    };
+    struct sc_wrap good = sample_wrap(&world, 1, 48), in;
+    size_t         i;
+
+#define WRAP(...) \
+    CASE(sc_wrap_build(buf, sizeof(buf), &in), good, NULL, __VA_ARGS__)
+
+    file_begin("wrap");
+    show = show_wrap;
+    for (i = 0; i < sizeof(lengths) / sizeof(lengths[0]); i++) {
+        WRAP(lengths[i].name, lengths[i].fails,
+             "a kind fixes the length of its ct",
+             in = sample_wrap(&world, lengths[i].kind, lengths[i].ct));
+    }
+
+    WRAP("generation 0", "parse", "generations begin with 1",
+         in.generation = 0);
+    WRAP("a generation of 2^53", "parse", "above 2^53 - 1",
+         in.generation = SC_NUMBER_MAX + 1);
+    WRAP("kind 6 in generation 1", "parse", "there is no previous AK",
+         in = sample_wrap(&world, 6, 48), in.generation = 1);
+    WRAP("kind 2 with an iv", "parse", "iv is zero",
+         in = sample_wrap(&world, 2, 80), in.iv = world.noise);
+    WRAP("kind 4 with an iv", "parse", "iv is zero",
+         in = sample_wrap(&world, 4, 96), in.iv = world.noise);
+    WRAP("kind 3, key_id not cid", "parse", "key_id is cid",
+         in = sample_wrap(&world, 3, 64), in.key_id = world.noise);
+    WRAP("kind 4, key_id not cid", "parse", "key_id is cid",
+         in = sample_wrap(&world, 4, 96), in.key_id = world.noise);
+    in = good;
+    things_broken(sc_wrap_build(buf, sizeof(buf), &in), 0, NULL);
+    file_end();
+}
+
+static void
+accounts(void)
+{
+    struct sc_account good = sample_account(&world), in;
+    size_t            n;
+
+#define ACCOUNT(...) \
+    CASE(sc_account_build(buf, sizeof(buf), &in, world.ik.sk), good, NULL, \
+         __VA_ARGS__)
+
+    file_begin("account");
+    show = show_account;
+    ACCOUNT("generation 1", NULL, NULL, );
+    ACCOUNT("largest generation", NULL, NULL, in.generation = SC_NUMBER_MAX);
+    ACCOUNT("generation 0", "parse", "generations begin with 1",
+            in.generation = 0);
+    ACCOUNT("a generation of 2^53", "parse", "above 2^53 - 1",
+            in.generation = SC_NUMBER_MAX + 1);
+    ACCOUNT("kdf_id 0", "parse", "only 1 exists", in.kdf_id = 0);
+    ACCOUNT("kdf_id 2", "parse", "only 1 exists", in.kdf_id = 2);
+    ACCOUNT("kdf_id 255", "parse", "only 1 exists", in.kdf_id = 255);
+    in = good;
+    n = sc_account_build(buf, sizeof(buf), &in, world.ik.sk);
+    things_broken(n, 1, NULL);
+    memcpy(buf + 4, world.noise, 32);
+    thing("another cid", "verify", "not the hash of ik_pk", n, NULL);
+    n = sc_account_build(buf, sizeof(buf), &in, world.ik.sk);
+    memcpy(buf + 36, world.device[0].pk, 32);
+    thing("another ik_pk", "verify", "cid is not its hash", n, NULL);
+    file_end();
+}
+
+static void
+envelopes(void)
+{
+    struct sc_envelope good = sample_envelope(&world, 2, 2), in;
+    const uint8_t     *pk = world.session.pk;
+    size_t             n;
+
+#define ENVELOPE(...) \
+    CASE(sc_envelope_build(buf, sizeof(buf), &in, world.session.sk), good, \
+         pk, __VA_ARGS__)
+
+    file_begin("envelope");
+    show = show_envelope;
+    ENVELOPE("suites 2 and 2", NULL, NULL, );
+    ENVELOPE("suites 1 and 1", NULL, NULL,
+             in = sample_envelope(&world, 1, 1));
+    ENVELOPE("suites 1 and 2", NULL, NULL,
+             in = sample_envelope(&world, 1, 2));
+    ENVELOPE("suites 2 and 1", NULL, NULL,
+             in = sample_envelope(&world, 2, 1));
+    ENVELOPE("to the visitor, second", NULL, NULL, in.direction = 2,
+             in.seq = 2, in.prev = world.noise);
+    ENVELOPE("largest numbers", NULL, NULL, in.seq = SC_NUMBER_MAX,
+             in.time = SC_NUMBER_MAX, in.prev = world.noise);
+    ENVELOPE("signal", NULL, NULL, in.type = 2, in.seq = 0);
+    ENVELOPE("next size", NULL, NULL, in.ct.n = 272 + 16);
+    ENVELOPE("largest", NULL, NULL, in = sample_envelope(&world, 1, 1),
+             in.ct = sample_bytes(world.noise, 17408 + 16));
+
+    ENVELOPE("type 0", "parse", "no such type", in.type = 0);
+    ENVELOPE("type 3", "parse", "no such type", in.type = 3);
+    ENVELOPE("direction 0", "parse", "no such direction", in.direction = 0);
+    ENVELOPE("direction 3", "parse", "no such direction", in.direction = 3);
+    ENVELOPE("a message numbered 0", "parse", "from 1", in.seq = 0);
+    ENVELOPE("a signal numbered 1", "parse", "0 in a signal", in.type = 2);
+    ENVELOPE("the second without prev", "parse", "prev is zero", in.seq = 2);
+    ENVELOPE("the first with prev", "parse", "prev is not zero",
+             in.prev = world.noise);
+    ENVELOPE("a signal with prev", "parse", "prev is not zero", in.type = 2,
+             in.seq = 0, in.prev = world.noise);
+    ENVELOPE("a number of 2^53", "parse", "above 2^53 - 1",
+             in.seq = SC_NUMBER_MAX + 1, in.prev = world.noise);
+    ENVELOPE("a time of 2^53", "parse", "above 2^53 - 1",
+             in.time = SC_NUMBER_MAX + 1);
+    ENVELOPE("first recipient of suite 3", "parse", "reserved",
+             in.customer.suite = 3);
+    ENVELOPE("second recipient of suite 0", "parse", "no such suite",
+             in.session.suite = 0);
+    ENVELOPE("suite 1 with a key of suite 2", "parse", "80 bytes of 384",
+             in.session.suite = 1);
+    ENVELOPE("a sealed key of 79 bytes", "parse", "79 bytes of 80",
+             in.customer.sealed.n = 79);
+    ENVELOPE("no ct", "parse", "not even a tag", in.ct.n = 0);
+    ENVELOPE("a tag alone", "parse", "a body of nothing", in.ct.n = 16);
+    ENVELOPE("a body of 240", "parse", "256 at least", in.ct.n = 240 + 16);
+    ENVELOPE("a body of 257", "parse", "no PADME length",
+             in.ct.n = 257 + 16);
+    ENVELOPE("a body of 18432", "parse", "above the longest",
+             in.ct = sample_bytes(world.noise, 18432 + 16));
+
+    in = good;
+    n = sc_envelope_build(buf, sizeof(buf), &in, world.session.sk);
+    buf[6] = 1;
+    thing("a zero that is not", "parse", "byte 6", n, pk);
+    n = sc_envelope_build(buf, sizeof(buf), &in, world.session.sk);
+    buf[7] = 1;
+    thing("another zero that is not", "parse", "byte 7", n, pk);
+    n = sc_envelope_build(buf, sizeof(buf), &in, world.session.sk);
+    buf[216] = 0xff;
+    thing("a ct of 4 GiB", "parse", "beyond the end", n, pk);
+    n = sc_envelope_build(buf, sizeof(buf), &in, world.session.sk);
+    things_broken(n, 1, pk);
+    thing("another key", "verify", "signkey_id is not its id", n, world.ik.pk);
+    file_end();
+}
+
+
+/* --- one generation, whole ----------------------------------------------- */
+
+static void
+set_entry(const char *name, enum sc_error_code expected,
+          const struct sample_set *set)
+{
+    struct sc_account_set checked;
+    struct sc_list        list = set->list;
+    struct sc_blob        blob;
+    const char           *why;
+    int                   first = 1;
+
+    if (sc_account_set_check(set->account_bytes, set->roster_bytes, set->list,
+                             &checked, &why) != expected)
+    {
+        fprintf(stderr, "make-vectors: %s: another verdict\n", name);
+        exit(1);
+    }
+
+    entry(name, expected ? sc_error_info(expected)->name : NULL, why);
+    hex("account", set->account_bytes.p, set->account_bytes.n);
+    hex("roster", set->roster_bytes.p, set->roster_bytes.n);
+    key("wraps");
+    fputc('[', out);
+    for ( ; sc_blob_next(&list, &blob); first = 0) {
+        fputs(first ? "" : ", ", out);
+        print_hex(blob.bytes.p, blob.bytes.n);
+    }
+    fputc(']', out);
+    entry_end();
+}
+
+static void
+account_sets(void)
+{
+    static struct sample_set set, other;
+    struct sc_roster         roster = sample_roster(&world, SC_SUITE_X25519);
+
+    file_begin("account-set");
+    sample_set(&set, &world, &roster);
+    set_entry("suite 2", SC_E_NONE, &set);
+
+    set.list.count = 4;
+    set_entry("four wrap records", SC_E_BAD_WRAPS, &set);
+    set.list.count = 5;
+    set.wraps[set.list.n - 1] ^= 1;
+    set_entry("a bit of the last wrap record", SC_E_BAD_WRAPS, &set);
+    set.wraps[set.list.n - 1] ^= 1;
+    set.wraps[2 + 5] ^= 1;
+    set_entry("a wrap record of another customer", SC_E_BAD_WRAPS, &set);
+    set.wraps[2 + 5] ^= 1;
+    set.roster[SC_ROSTER_FIXED] ^= 1;
+    set_entry("a bit of the roster", SC_E_BAD_ROSTER, &set);
+    set.roster[SC_ROSTER_FIXED] ^= 1;
+    set.account[SC_ACCOUNT_BYTES - 1] ^= 1;
+    set_entry("a bit of the account record", SC_E_BAD_ACCOUNT, &set);
+    set.account[SC_ACCOUNT_BYTES - 1] ^= 1;
+
+    roster.not_after++;
+    sample_set(&other, &world, &roster);
+    other.account_bytes = set.account_bytes;
+    set_entry("another roster of the same version", SC_E_BAD_ACCOUNT, &other);
+
+    roster.generation = 2;
+    roster.version = 2;
+    roster.prev = world.noise;
+    sample_set(&other, &world, &roster);
+    set_entry("generation 2", SC_E_NONE, &other);
+    other.account_bytes = set.account_bytes;
+    set_entry("account record of the generation before", SC_E_BAD_ROSTER,
+              &other);
+    other.roster_bytes = set.roster_bytes;
+    set_entry("wrap records of the generation after", SC_E_BAD_WRAPS, &other);
+
+    roster = sample_roster(&world, SC_SUITE_RSA);
+    sample_set(&set, &world, &roster);
+    set_entry("suite 1", SC_E_NONE, &set);
+    file_end();
+}
+
+
+/* --- ids, proofs of identity, signatures --------------------------------- */
+
+static void
+ids(void)
+{
+    static const char *const names[] = {
+        "abc", "shop@example.org", "a_b.c+d-e",
+        "0123456789012345678901234567890123456789012345678901234567890123"
+    };
+    static const uint32_t lengths[] = {
+        2, 9, 255, 256, 257, 300, 512, 1025, 5000, 16389, 16646, 17408, 65535
+    };
+    struct sc_bytes kem[2] = { sample_kem(&world, 1), sample_kem(&world, 2) };
+    char            shown[SC_CID_TEXT + 1];
+    char            digits[SC_SAFETY_TEXT];
+    uint8_t         id[32];
+    size_t          i;
+
+    file_begin("ids");
+
+    entry("cid", NULL, NULL);
+    hex("ik_pk", world.ik.pk, 32);
+    hex("cid", world.cid, 32);
+    sc_cid_write(shown, world.cid);
+    text("text", shown);
+    entry_end();
+
+    entry("signkey_id", NULL, NULL);
+    hex("pk", world.session.pk, 32);
+    hex("signkey_id", world.session.id, 32);
+    entry_end();
+
+    for (i = 0; i < 2; i++) {
+        entry("kem_id", NULL, NULL);
+        number("suite", i + 1);
+        hex("kem_pk", kem[i].p, kem[i].n);
+        sc_kem_id_of(id, (uint8_t) (i + 1), kem[i]);
+        hex("kem_id", id, 32);
+        entry_end();
+
+        entry("sid", NULL, NULL);
+        hex("cid", world.cid, 32);
+        number("suite", i + 1);
+        hex("sign_pk", world.session.pk, 32);
+        hex("kem_pk", kem[i].p, kem[i].n);
+        sc_sid_of(id, world.cid, (uint8_t) (i + 1), world.session.pk, kem[i]);
+        hex("sid", id, 32);
+        entry_end();
+
+        entry("safety", NULL, NULL);
+        hex("cid", world.cid, 32);
+        if (i) {
+            hex("sid", id, 32);
+        }
+        sc_safety_number(digits, world.cid, i ? id : NULL);
+        text("number", digits);
+        entry_end();
+    }
+
+    for (i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        entry("account_id", NULL, NULL);
+        text("account", names[i]);
+        sc_account_id_of(id, names[i], strlen(names[i]));
+        hex("account_id", id, 32);
+        entry_end();
+    }
+
+    entry("server_salt", NULL, NULL);
+    hex("secret", world.noise, 32);
+    hex("account_id", world.account_id, 32);
+    sc_server_salt_of(id, world.noise, world.account_id);
+    hex("server_salt", id, 16);
+    entry_end();
+
+    for (i = 0; i < sizeof(lengths) / sizeof(lengths[0]); i++) {
+        entry("padme", NULL, NULL);
+        number("n", lengths[i]);
+        number("padded", sc_padme(lengths[i]));
+        entry_end();
+    }
+
+    sc_cid_write(shown, world.cid);
+    shown[42] = (char) (shown[42] + 1);
+    entry("cid", "text", "bits left over");
+    text("text", shown);
+    entry_end();
+    sc_cid_write(shown, world.cid);
+    shown[42] = '\0';
+    entry("cid", "text", "too short");
+    text("text", shown);
+    entry_end();
+    shown[42] = '=';
+    entry("cid", "text", "padding");
+    text("text", shown);
+    entry_end();
+    shown[42] = 'A';
+    shown[7] = '+';
+    entry("cid", "text", "not of the alphabet");
+    text("text", shown);
+    entry_end();
+    file_end();
+}
+
+static void
+auth_entry(const char *name, const char *fails,
+           const struct sc_auth_claim *claim, const char *origin,
+           const uint8_t pk[32], const uint8_t sig[64])
+{
+    uint8_t message[SC_AUTH_MESSAGE_MAX];
+
+    entry(name, fails, "signed something else");
+    number("role", claim->role);
+    text("origin", origin);
+    hex("challenge", claim->challenge, 32);
+    hex("subject", claim->subject, 32);
+    if (claim->role == SC_ROLE_REGISTRATION) {
+        hex("invitation", claim->invitation, 16);
+    }
+    hex("message", message, sc_auth_message(message, claim));
+    hex("pk", pk, 32);
+    hex("sig", sig, 64);
+    entry_end();
+}
+
+static void
+auth(void)
+{
+    static const char *const roles[] = {
+        "none", "visitor", "device", "password", "recovery", "registration"
+    };
+    static const char    origin[] = "https://chat.example.org";
+    static const char    elsewhere[] = "https://chat.example.net";
+    uint8_t              hash[32], other[32], sig[64];
+    struct sc_auth_claim claim = {
+        0, hash, world.noise, world.noise + 32, world.noise + 64
+    };
+
+    sc_origin_hash(hash, origin, strlen(origin));
+    sc_origin_hash(other, elsewhere, strlen(elsewhere));
+    file_begin("auth");
+
+    for (claim.role = 1; claim.role <= 5; claim.role++) {
+        sc_auth_sign(sig, &claim, world.session.sk);
+        auth_entry(roles[claim.role], NULL, &claim, origin, world.session.pk,
+                   sig);
+    }
+
+    claim.role = SC_ROLE_VISITOR;
+    sc_auth_sign(sig, &claim, world.session.sk);
+    auth_entry("another key", "verify", &claim, origin, world.ik.pk, sig);
+    claim.role = SC_ROLE_DEVICE;
+    auth_entry("another role", "verify", &claim, origin, world.session.pk,
+               sig);
+    claim.role = SC_ROLE_VISITOR;
+    claim.origin_hash = other;
+    auth_entry("another origin", "verify", &claim, elsewhere,
+               world.session.pk, sig);
+    claim.origin_hash = hash;
+    claim.challenge = world.noise + 1;
+    auth_entry("another challenge", "verify", &claim, origin,
+               world.session.pk, sig);
+    claim.challenge = world.noise;
+    claim.subject = world.noise + 33;
+    auth_entry("another subject", "verify", &claim, origin,
+               world.session.pk, sig);
+    claim.subject = world.noise + 32;
+    claim.role = SC_ROLE_REGISTRATION;
+    sc_auth_sign(sig, &claim, world.session.sk);
+    claim.invitation = world.noise + 65;
+    auth_entry("another invitation", "verify", &claim, origin,
+               world.session.pk, sig);
+    file_end();
+}
+
+static void
+ed25519(void)
+{
+    static const char *const accepted[] = {
+        "SB = R + hA holds", "8SB = 8R + 8hA holds", "nothing holds"
+    };
+    static struct forged forged[FORGED_MAX];
+    size_t               n = forge_all(forged), i;
+
+    file_begin("ed25519");
+    for (i = 0; i < n; i++) {
+        const struct forged *f = &forged[i];
+
+        entry(f->name, f->valid ? NULL : "verify", accepted[f->accepted]);
+        hex("pk", f->pk, 32);
+        hex("message", f->msg, f->n);
+        hex("sig", f->sig, 64);
+        entry_end();
+    }
+    file_end();
+}
+
+int
+main(int argc, char **argv)
+{
+    if (argc != 2) {
+        fputs("usage: make-vectors dir\n", stderr);
+        return 2;
+    }
+
+    if (sodium_init() < 0) {
+        return 1;
+    }
+
+    dir = argv[1];
+    sample_world(&world);
+    frames();
+    rosters();
+    successors();
+    hellos();
+    wraps();
+    accounts();
+    account_sets();
+    envelopes();
+    ids();
+    auth();
+    ed25519();
+    return 0;
+}
