@@ -1,0 +1,176 @@
+# The configuration: what is taken, and what nginx must not start with.
+
+use strict;
+use warnings;
+
+use TestNginx 'no_plan';
+
+run_tests();
+
+__DATA__
+
+=== TEST 1: a message above 65536 bytes
+--- config
+    sealchat_max_message_size 65537;
+--- must_die
+--- error_log
+[emerg]
+value must be between 1 and 65536
+
+
+
+=== TEST 2: no message at all
+--- config
+    sealchat_max_message_size 0;
+--- must_die
+--- error_log
+value must be between 1 and 65536
+
+
+
+=== TEST 3: a size that is none
+--- config
+    sealchat_max_message_size big;
+--- must_die
+--- error_log
+"sealchat_max_message_size" directive invalid value
+
+
+
+=== TEST 4: a time that is none
+--- config
+    sealchat_ping_interval often;
+--- must_die
+--- error_log
+"sealchat_ping_interval" directive invalid value
+
+
+
+=== TEST 5: no time to connect
+--- config
+    sealchat_connect_timeout 0;
+--- must_die
+--- error_log
+value must be equal to or greater than 1
+
+
+
+=== TEST 6: no time to send
+--- config
+    sealchat_send_timeout 0;
+--- must_die
+--- error_log
+value must be equal to or greater than 1
+
+
+
+=== TEST 7: no queue
+--- config
+    sealchat_send_queue 0;
+--- must_die
+--- error_log
+value must be equal to or greater than 1
+
+
+
+=== TEST 8: a directive twice
+--- config
+    sealchat_send_queue 1k;
+    sealchat_send_queue 2k;
+--- must_die
+--- error_log
+"sealchat_send_queue" directive is duplicate
+
+
+
+=== TEST 9: sealchat_pass twice
+--- config
+    location /chat {
+        sealchat_pass unix:/nonexistent/a;
+        sealchat_pass unix:/nonexistent/b;
+    }
+--- must_die
+--- error_log
+"sealchat_pass" directive is duplicate
+
+
+
+=== TEST 10: sealchat_pass outside of a location
+--- config
+    sealchat_pass unix:/nonexistent/a;
+--- must_die
+--- error_log
+"sealchat_pass" directive is not allowed here
+
+
+
+=== TEST 11: an upstream that is not defined
+--- config
+    location /chat { sealchat_pass nobody; }
+--- must_die
+--- error_log
+no port in upstream "nobody"
+
+
+
+=== TEST 12: sealchat_pass without an argument
+--- config
+    location /chat { sealchat_pass; }
+--- must_die
+--- error_log
+invalid number of arguments in "sealchat_pass" directive
+
+
+
+=== TEST 13: an origin with a path
+--- config
+    sealchat_allowed_origins https://shop.example/;
+--- must_die
+--- error_log
+invalid origin "https://shop.example/"
+
+
+
+=== TEST 14: an origin without a scheme
+--- config
+    sealchat_allowed_origins none shop.example;
+--- must_die
+--- error_log
+invalid origin "shop.example"
+
+
+
+=== TEST 15: everything at every level
+--- http_config
+    sealchat_connect_timeout 1s;
+    sealchat_send_timeout 1m;
+    sealchat_max_message_size 64k;
+    sealchat_send_queue 64k;
+    sealchat_ping_interval 30s;
+    sealchat_ping_timeout 10s;
+    sealchat_allowed_origins none;
+--- config
+    sealchat_connect_timeout 2s;
+    sealchat_send_timeout 2m;
+    sealchat_max_message_size 1;
+    sealchat_send_queue 1m;
+    sealchat_ping_interval 0;
+    sealchat_ping_timeout 20s;
+    sealchat_allowed_origins https://a.example https://b.example:8443;
+    location /chat {
+        sealchat_pass unix:/nonexistent/a;
+        sealchat_connect_timeout 3s;
+        sealchat_send_timeout 3m;
+        sealchat_max_message_size 65536;
+        sealchat_send_queue 1;
+        sealchat_ping_interval 1;
+        sealchat_ping_timeout 1;
+        sealchat_allowed_origins none;
+    }
+--- request
+GET /chat
+--- error_code: 426
+--- no_error_log
+[error]
+[emerg]
+[warn]
