@@ -195,6 +195,10 @@ class Service implements RunningService {
       },
     });
     closeSync(out);
+    // Should this process end without stop(), nothing may stay behind.
+    const orphan = () => void child.kill("SIGTERM");
+    process.once("exit", orphan);
+    child.once("exit", () => process.off("exit", orphan));
     return child;
   }
 

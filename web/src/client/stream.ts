@@ -48,6 +48,8 @@ export class Stream {
   readonly #platform: Platform;
   readonly #socket: Socket;
   readonly #pending = new Map<number, Pending>();
+  /** What waits for the socket to open; undefined once it has. */
+  #unsent: Bytes[] | undefined = [];
   #challenge: Bytes | undefined;
   #awaitingChallenge: (() => void)[] = [];
   #tag = 0;
@@ -64,7 +66,10 @@ export class Stream {
     this.#socket = socket;
     socket.binaryType = "arraybuffer";
     socket.onopen = () => {
-      if (socket.protocol !== f.subprotocol) this.close("no subprotocol");
+      if (socket.protocol !== f.subprotocol) return this.close("no subprotocol");
+      const frames = this.#unsent ?? [];
+      this.#unsent = undefined;
+      for (const frame of frames) socket.send(frame);
     };
     socket.onmessage = (event) => this.#receive(event.data);
     socket.onclose = (event) => this.#finish(String(event.reason ?? ""));
@@ -108,13 +113,13 @@ export class Stream {
         resolve: (body) => (cancel(), resolve(body)),
         reject: (error) => (cancel(), reject(error)),
       });
-      this.#socket.send(encode(tag));
+      this.#send(encode(tag));
     });
   }
 
   /** Sends what nobody answers. */
   notify(frame: Bytes): void {
-    if (!this.#over) this.#socket.send(frame);
+    if (!this.#over) this.#send(frame);
   }
 
   close(why = ""): void {
@@ -122,6 +127,11 @@ export class Stream {
     this.#socket.onmessage = null;
     this.#socket.close(1000);
     this.#finish(why);
+  }
+
+  #send(frame: Bytes): void {
+    if (this.#unsent) this.#unsent.push(frame);
+    else this.#socket.send(frame);
   }
 
   #nextTag(): number {
