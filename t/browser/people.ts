@@ -148,7 +148,7 @@ export class Customer extends Talking {
   async copySnippet(siteName: string): Promise<string> {
     await this.page.getByLabel("Name that visitors see").fill(siteName);
     await this.button("Copy the snippet").click();
-    await this.page.getByText("Copied").waitFor();
+    await this.button("Copied").waitFor();
     return this.page.evaluate(() => navigator.clipboard.readText());
   }
 

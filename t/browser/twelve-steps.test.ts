@@ -68,6 +68,21 @@ function countSockets(page: Page): () => number {
   return () => count;
 }
 
+let broken = false;
+
+/** One step of the story: without the one before it cannot be told. */
+function step(name: string, act: () => Promise<void>): void {
+  test(name, async () => {
+    assert.ok(!broken, "an earlier step failed");
+    try {
+      await act();
+    } catch (error) {
+      broken = true;
+      throw error;
+    }
+  });
+}
+
 describe("the twelve steps with X25519 keys", () => {
   let kit: Kit;
   let inbox: Customer;
@@ -75,7 +90,7 @@ describe("the twelve steps with X25519 keys", () => {
   let visitor: Visitor;
   let tab: Visitor;
 
-  test("the customer creates an account, keeps the kit, copies the snippet", async () => {
+  step("the customer creates an account, keeps the kit, copies the snippet", async () => {
     inbox = await openInbox();
     await screenshot(inbox.page, "first-run");
     await assert.doesNotReject(
@@ -100,7 +115,7 @@ describe("the twelve steps with X25519 keys", () => {
     await gallery(inbox.page, "inbox-empty");
   });
 
-  test("the kit prints on one page", async () => {
+  step("the kit prints on one page", async () => {
     // The kit is shown once, so another account prints it.
     const other = await openInbox();
     await other.createAccount("printer@kiln-and-tide.example", PASSWORD, 2);
@@ -113,7 +128,7 @@ describe("the twelve steps with X25519 keys", () => {
     await other.page.context().close();
   });
 
-  test("nothing is sent before the visitor opens the chat", async () => {
+  step("nothing is sent before the visitor opens the chat", async () => {
     const page = await (await newPerson(browser)).newPage();
     const sockets = countSockets(page);
 
@@ -128,7 +143,7 @@ describe("the twelve steps with X25519 keys", () => {
     await gallery(page, "widget-empty");
   });
 
-  test("the visitor writes, and the inbox shows it", async () => {
+  step("the visitor writes, and the inbox shows it", async () => {
     await visitor.write(QUESTION);
     await visitor.sees(QUESTION, "Sent", "Delivered");
 
@@ -147,7 +162,7 @@ describe("the twelve steps with X25519 keys", () => {
     );
   });
 
-  test("the customer replies, and the widget shows it", async () => {
+  step("the customer replies, and the widget shows it", async () => {
     await inbox.write(ANSWER);
     await inbox.sees(ANSWER, "Sent", "Delivered");
     await visitor.sees(ANSWER);
@@ -159,7 +174,7 @@ describe("the twelve steps with X25519 keys", () => {
     assert.equal((await visitor.shown()).at(-1)?.mine, false);
   });
 
-  test("an answer that names a message shows it as delivered", async () => {
+  step("an answer that names a message shows it as delivered", async () => {
     // The reply names what its sender had seen.
     await visitor.sees(QUESTION, "Delivered");
     await visitor.write("Thank you");
@@ -167,7 +182,7 @@ describe("the twelve steps with X25519 keys", () => {
     await inbox.sees(ANSWER, "Delivered");
   });
 
-  test("markup and text direction stay inert on both sides", async () => {
+  step("markup and text direction stay inert on both sides", async () => {
     const title = await inbox.page.title();
 
     await visitor.write(MARKUP);
@@ -187,7 +202,7 @@ describe("the twelve steps with X25519 keys", () => {
     assert.match(await visitor.page.title(), /^Kiln & Tide/);
   });
 
-  test("both sides see the same safety number", async () => {
+  step("both sides see the same safety number", async () => {
     const number = await inbox.safetyNumber();
 
     assert.match(number, /^Safety number: (\d{5}, ){5}\d{5}$/);
@@ -198,7 +213,7 @@ describe("the twelve steps with X25519 keys", () => {
     await visitor.lock.click();
   });
 
-  test("a wrong password or Secret Key is refused alike", async () => {
+  step("a wrong password or Secret Key is refused alike", async () => {
     const stranger = await openInbox();
     await stranger.fillLogin(kit, `${PASSWORD}.`);
     const alert = stranger.page.getByRole("alert");
@@ -222,7 +237,7 @@ describe("the twelve steps with X25519 keys", () => {
     await stranger.page.context().close();
   });
 
-  test("a second device shows the conversation and the other's replies", async () => {
+  step("a second device shows the conversation and the other's replies", async () => {
     second = await openInbox();
     await second.fillLogin(kit, PASSWORD);
     await second.page.getByText("Is this what you expect?").waitFor();
@@ -253,7 +268,7 @@ describe("the twelve steps with X25519 keys", () => {
     await gallery(visitor.page, "widget-conversation");
   });
 
-  test("a reload keeps the conversation", async () => {
+  step("a reload keeps the conversation", async () => {
     const seen = await visitor.texts();
 
     await visitor.page.reload();
@@ -270,7 +285,7 @@ describe("the twelve steps with X25519 keys", () => {
     assert.deepEqual(await inbox.texts(), seen);
   });
 
-  test("a reply while the panel is closed counts on the launcher", async () => {
+  step("a reply while the panel is closed counts on the launcher", async () => {
     await visitor.page.keyboard.press("Escape");
     await visitor.panel.waitFor({ state: "detached" });
     await inbox.write("One more thing: the kiln is fired on Friday.");
@@ -284,7 +299,7 @@ describe("the twelve steps with X25519 keys", () => {
     assert.equal(await visitor.launcher.locator(".badge").count(), 0);
   });
 
-  test("a second tab shows the same, and what one writes the other shows", async () => {
+  step("a second tab shows the same, and what one writes the other shows", async () => {
     const page = await visitor.page.context().newPage();
     await page.goto(`${site.shop}/`);
     tab = new Visitor(page);
@@ -302,7 +317,7 @@ describe("the twelve steps with X25519 keys", () => {
     await inbox.sees("From the first tab");
   });
 
-  test("a sidecar killed in mid-conversation loses and doubles nothing", async () => {
+  step("a sidecar killed in mid-conversation loses and doubles nothing", async () => {
     const everyone = [visitor, tab, inbox, second];
 
     for (const text of ["Before the break 1", "Before the break 2"]) {
@@ -357,7 +372,7 @@ describe("the twelve steps with X25519 keys", () => {
     assert.deepEqual([...(await visitor.texts())].sort(), all);
   });
 
-  test("keyboard alone opens, writes, looks behind the lock and leaves", async () => {
+  step("keyboard alone opens, writes, looks behind the lock and leaves", async () => {
     const { page } = visitor;
 
     await page.keyboard.press("Escape");
@@ -381,7 +396,7 @@ describe("the twelve steps with X25519 keys", () => {
     await visitor.panel.waitFor({ state: "detached" });
   });
 
-  test("a phone shows one thing at a time", async () => {
+  step("a phone shows one thing at a time", async () => {
     await inbox.page.setViewportSize(PHONE);
     await inbox.page.getByRole("link", { name: "Back to the list" }).click();
     await inbox.list.waitFor();
@@ -395,7 +410,7 @@ describe("the twelve steps with X25519 keys", () => {
     await inbox.page.setViewportSize(DESKTOP);
   });
 
-  test("no page complained", () => {
+  step("no page complained", async () => {
     assert.deepEqual(complaints, []);
   });
 });

@@ -55,8 +55,11 @@ export function Snippet({ service, cid }: { service: string; cid: string }) {
       </pre>
       <button type="button" class="button" onClick={() => void copy()}>
         {told === "Copied" ? <Check size={16} /> : <Copy />}
-        <span role="status">{told || "Copy the snippet"}</span>
+        {told || "Copy the snippet"}
       </button>
+      <span class="hidden" role="status">
+        {told}
+      </span>
     </div>
   );
 }
