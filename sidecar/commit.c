@@ -152,6 +152,7 @@ thread_main(void *arg)
     struct list       batch;
     int               lingering = 0, stop = 0;
 
+    /* A stop comes with the last batch: nothing is queued behind it. */
     while (!stop) {
         batch = wait_for_work(commit, lingering, &stop);
         if (batch.first != NULL || !stop) {
@@ -160,9 +161,6 @@ thread_main(void *arg)
 
         /* Once idle, one apply of nothing is enough. */
         lingering = batch.first != NULL;
-
-        /* What came while the last batch ran still has its turn. */
-        stop = stop && batch.first == NULL;
     }
 }
 

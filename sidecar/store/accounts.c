@@ -480,7 +480,7 @@ sc_store_customer(struct sc_store *store, const uint8_t cid[32],
                   struct sc_customer *out)
 {
     struct sc_txn         *txn = sc_txn_read(store->db);
-    struct sc_customer_row row;
+    struct sc_customer_row row = { 0 };
     struct sc_bytes        value;
     int                    found = 0;
 

@@ -435,19 +435,8 @@ sc_hot_publish(struct sc_hot *hot)
     hot->touched_customers = NULL;
 }
 
-static void
-forget_customers(struct sc_hot *hot, uint64_t first)
-{
-    size_t i;
-
-    for (i = (size_t) first; i < hot->n_customers; i++) {
-        free_customer(hot->customers[i]);
-        hot->customers[i] = NULL;
-    }
-}
-
 void
-sc_hot_rollback(struct sc_hot *hot, uint64_t customers_end)
+sc_hot_rollback(struct sc_hot *hot)
 {
     pthread_mutex_lock(&hot->lock);
 
@@ -469,8 +458,6 @@ sc_hot_rollback(struct sc_hot *hot, uint64_t customers_end)
         customer->staged = 0;
         customer->touched = 0;
     }
-
-    forget_customers(hot, customers_end);
 
     pthread_mutex_unlock(&hot->lock);
 }

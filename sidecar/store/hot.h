@@ -109,9 +109,9 @@ int sc_hot_stage(struct sc_hot *hot, struct sc_hot_session *session,
 
 void sc_hot_publish(struct sc_hot *hot);
 
-/* Also forgets customers with numbers from that on: they were registered by
- * the transaction that failed. */
-void sc_hot_rollback(struct sc_hot *hot, uint64_t customers_end);
+/* A customer that the failed transaction registered may stay: it is as empty
+ * as the next one of its number. */
+void sc_hot_rollback(struct sc_hot *hot);
 
 /* After a checkpoint: nothing is dirty. */
 void sc_hot_clean(struct sc_hot *hot);

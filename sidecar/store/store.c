@@ -405,7 +405,7 @@ sc_store_apply(struct sc_store *store, struct sc_op *ops, char *why,
 
     error = transact(&apply, ops, write_cursors, why, why_size);
     if (error != SC_E_NONE) {
-        sc_hot_rollback(&store->hot, store->customers + 1);
+        sc_hot_rollback(&store->hot);
         return fail_all(ops, error);
     }
 

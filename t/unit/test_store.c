@@ -703,6 +703,39 @@ test_sessions(void **state)
     }
 }
 
+/* Sessions come and go in memory; what no checkpoint has written yet stays. */
+static void
+test_eviction(void **state)
+{
+    struct fixture        *f = *state;
+    struct chat            visitor;
+    struct sc_session_info info;
+    uint64_t               number, i;
+
+    sc_store_close(f->store);
+    f->options.hot_sessions = 10;
+    fixture_open(f);
+    number = register_customer(f, 1);
+
+    for (i = 0; i < 40; i++) {
+        chat_init(&visitor, number, i, 0);
+        (void) send_next(f, &visitor);
+    }
+    fixture_reopen(f);
+    (void) send_next(f, &visitor);
+
+    for (i = 0; i < 40 * 39; i++) {
+        assert_int_equal(set_cursor(f, number, 1, name_of('s', i % 39), 1),
+                         SC_E_NONE);
+    }
+
+    assert_int_equal(sc_store_session(f->store, number, visitor.sid,
+                                      visitor.key, &info), 1);
+    assert_session(&info, &visitor, 41);
+    assert_int_equal(info.seq, 2);
+    assert_int_equal(send_next(f, &visitor), 42);
+}
+
 
 /* --- reading ------------------------------------------------------------- */
 
@@ -1002,6 +1035,7 @@ main(void)
         STORE_TEST(test_many_cursors),
         STORE_TEST(test_session),
         STORE_TEST(test_sessions),
+        STORE_TEST(test_eviction),
         STORE_TEST(test_read),
         STORE_TEST(test_read_across),
         STORE_TEST(test_read_session),

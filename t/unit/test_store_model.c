@@ -306,10 +306,8 @@ compare(struct model *model)
 
 /* --- tests --------------------------------------------------------------- */
 
-/* A checkpoint each 3,000 messages and 50 sessions in memory, so that rows
- * are written, evicted and loaded again. */
 static int
-small_setup(void **state)
+setup_with(void **state, uint32_t hot_sessions)
 {
     struct fixture *f;
     int             rc = fixture_setup(state);
@@ -318,12 +316,26 @@ small_setup(void **state)
         f = *state;
         sc_store_close(f->store);
         f->options.checkpoint_every = 3000;
-        f->options.hot_sessions = 50;
+        f->options.hot_sessions = hot_sessions;
         f->options.cursor_delay = 5;
         fixture_open(f);
     }
 
     return rc;
+}
+
+/* Rows are written, evicted and loaded again all the time. */
+static int
+small_setup(void **state)
+{
+    return setup_with(state, 150);
+}
+
+/* Thousands of messages to replay. */
+static int
+roomy_setup(void **state)
+{
+    return setup_with(state, 1000);
 }
 
 static void
@@ -548,7 +560,9 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         STORE_TEST(test_model, small_setup),
+        STORE_TEST(test_model, roomy_setup),
         STORE_TEST(test_crash, small_setup),
+        STORE_TEST(test_crash, roomy_setup),
         STORE_TEST(test_readers, small_setup),
     };
 
