@@ -1,6 +1,8 @@
 // Visitor and customer as persons at their screens: what they see, click and
 // type.  Nothing here reaches into the pages' code.
 
+import { isDeepStrictEqual } from "node:util";
+
 import type { Locator, Page } from "playwright-core";
 
 import { until } from "./browser.ts";
@@ -52,6 +54,15 @@ abstract class Talking {
 
   async texts(): Promise<string[]> {
     return (await this.shown()).map((message) => message.text);
+  }
+
+  /** These and no others, in this order. */
+  async showsExactly(texts: readonly string[]): Promise<void> {
+    await until(
+      "all texts",
+      () => this.texts(),
+      (shown) => isDeepStrictEqual(shown, texts),
+    );
   }
 
   async write(text: string): Promise<void> {

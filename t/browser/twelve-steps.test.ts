@@ -247,7 +247,7 @@ describe("the twelve steps with X25519 keys", () => {
     await second.openConversation();
 
     await second.sees(ANSWER, "Delivered");
-    assert.deepEqual(await second.texts(), await inbox.texts());
+    await second.showsExactly(await inbox.texts());
     await second.page.locator(".byline").first().waitFor();
 
     const reply = "This is Ida. Every glaze is safe in the oven.";
@@ -273,16 +273,11 @@ describe("the twelve steps with X25519 keys", () => {
 
     await visitor.page.reload();
     await visitor.open();
-    await until(
-      "texts after the reload",
-      () => visitor.texts(),
-      (texts) => texts.length === seen.length,
-    );
-    assert.deepEqual(await visitor.texts(), seen);
+    await visitor.showsExactly(seen);
 
     await inbox.page.reload();
     await inbox.sees(ANSWER, "Delivered");
-    assert.deepEqual(await inbox.texts(), seen);
+    await inbox.showsExactly(seen);
   });
 
   step("a reply while the panel is closed counts on the launcher", async () => {
@@ -305,7 +300,7 @@ describe("the twelve steps with X25519 keys", () => {
     tab = new Visitor(page);
     await tab.open();
     await tab.sees(QUESTION, "Delivered");
-    assert.deepEqual(await tab.texts(), await visitor.texts());
+    await tab.showsExactly(await visitor.texts());
 
     await tab.write("From the second tab");
     await tab.sees("From the second tab", "Sent", "Delivered");

@@ -313,7 +313,8 @@ export function Widget({ chat, name, seen }: WidgetProps) {
     if (open && loading === "read") chat.connect();
   }, [chat, open, loading]);
 
-  useEffect(() => {
+  // Before the next key is pressed, not after the next frame.
+  useLayoutEffect(() => {
     if (open && !proof) field.current?.focus();
   }, [open, proof, loading]);
 
