@@ -4,19 +4,22 @@
 import { generate, sign, verify, type SigningKey } from "../crypto/ed25519.ts";
 import * as kem from "../crypto/kem.ts";
 import { RECOVERY_CODE_BYTES, SECRET_KEY_BYTES, writeSecret } from "../crypto/kit.ts";
-import { accountIdOf, cidOf, kemIdOf, signkeyIdOf } from "../crypto/names.ts";
+import { accountIdOf, cidOf, signkeyIdOf } from "../crypto/names.ts";
 import { passwordKeys, recoveryKeys, type PasswordKeys } from "../crypto/password.ts";
-import { idOf, signClaim, signThing, verifyThing } from "../crypto/signed.ts";
+import { idOf, signClaim, signThing } from "../crypto/signed.ts";
 import { hash } from "../crypto/hash.ts";
 import { sealKey, unwrapKey, wrapKey, wrapsHash } from "../crypto/vault.ts";
-import { decodeAccount, encodeAccount, type Account } from "../wire/account.ts";
+import { encodeAccount } from "../wire/account.ts";
 import { Role } from "../wire/auth.ts";
 import { compare, copy, equal, toBase64Url, toHex, toUtf8, ZERO_ID, type Bytes } from "../wire/bytes.ts";
 import * as f from "../wire/frames.gen.ts";
 import { encodeRoster } from "../wire/roster.ts";
 import { KDF_ID, ROSTER_DEVICES_MAX } from "../wire/sizes.ts";
 import type { Suite } from "../wire/suite.ts";
-import { decodeWrap, WrapKind, type Wrap } from "../wire/wrap.ts";
+import { WrapKind } from "../wire/wrap.ts";
+import {
+  checkAccountSet, type AccountSet, type AccountSetBytes,
+} from "./account-set.ts";
 import * as ask from "./ask.ts";
 import { deviceListOf } from "./devices.ts";
 import { ClientError } from "./errors.ts";
@@ -56,13 +59,6 @@ export interface Service {
   readonly platform: Platform;
   readonly address: ServiceAddress;
   readonly progress?: ((step: string) => void) | undefined;
-}
-
-/** One generation as it stands at the service. */
-interface AccountSet {
-  readonly account: Bytes;
-  readonly roster: Bytes;
-  readonly wraps: readonly Bytes[];
 }
 
 // --- registration ----------------------------------------------------------
@@ -127,20 +123,22 @@ export async function register(
     identity.privateKey,
   );
   const set = { account: record, roster, wraps };
+  // What this device keeps is what any other would get: unwrapped, and not to
+  // be exported.
+  const checked = await checkAccountSet(set);
+  if (typeof checked === "string") throw notGenuine(`What was made: ${checked}.`);
+  const { keys } = await unwrapAll(checked, byPassword.wrap);
   await withStream(options, cid, (stream) =>
     put(stream, options, set, accountId, identity.privateKey),
   );
 
-  // What this device keeps is what any other would get: unwrapped, and not to
-  // be exported.
-  const keys = await openGeneration(set, byPassword, roster, cid, accountId);
   return {
     setUp: {
       device: {
         account, accountId, cid, secretKey, pk: device.pk,
         signKey: device.privateKey,
       },
-      keys: keys.keys,
+      keys,
       roster,
     },
     kit: {
@@ -155,7 +153,7 @@ export async function register(
 async function put(
   stream: Stream,
   options: RegisterOptions,
-  set: AccountSet,
+  set: AccountSetBytes,
   accountId: Bytes,
   identityKey: CryptoKey,
 ): Promise<void> {
@@ -231,7 +229,7 @@ export async function login(options: LoginOptions): Promise<SetUp> {
     openAccount(await ask.vault(stream), expected),
   );
   const accepted = await options.confirm(
-    await deviceListOf(seen.roster, toHex(await signkeyIdOf(device.pk))),
+    await deviceListOf(seen.set.roster, toHex(await signkeyIdOf(device.pk))),
   );
   if (!accepted) throw new ClientError("declined", "Not confirmed.");
 
@@ -259,9 +257,7 @@ interface Expected {
 }
 
 interface OpenedAccount {
-  readonly account: Account;
-  readonly roster: KnownRoster;
-  readonly wraps: readonly Bytes[];
+  readonly set: AccountSet;
   readonly identityKey: CryptoKey;
   readonly keys: GenerationKeys;
 }
@@ -291,10 +287,10 @@ async function enlist(
 ): Promise<Bytes> {
   for (let attempt = 1; ; attempt++) {
     const present = await openAccount(await ask.vault(stream), expected);
-    await checkLeadsOn(stream, seen.roster, present.roster);
+    await checkLeadsOn(stream, seen.set.roster, present.set.roster);
     // A repetition after a lost answer finds its own work done.
-    if (present.roster.devices.some((pk) => equal(pk, device.pk))) {
-      return present.roster.bytes;
+    if (present.set.roster.devices.some((pk) => equal(pk, device.pk))) {
+      return present.set.roster.bytes;
     }
     const next = await withDevice(present, device.pk, now);
     try {
@@ -328,10 +324,10 @@ async function checkLeadsOn(
 }
 
 async function withDevice(
-  { account, roster, wraps, identityKey }: OpenedAccount,
+  { set: { account, roster, wraps }, identityKey }: OpenedAccount,
   pk: Bytes,
   now: number,
-): Promise<AccountSet> {
+): Promise<AccountSetBytes> {
   if (roster.devices.length >= ROSTER_DEVICES_MAX) {
     throw new ClientError("too-many-devices", "64 devices are listed already.");
   }
@@ -353,89 +349,61 @@ async function withDevice(
     encodeAccount({ ...account, rosterId: await idOf(nextRoster) }),
     identityKey,
   );
-  return { account: nextAccount, roster: nextRoster, wraps };
+  return {
+    account: nextAccount,
+    roster: nextRoster,
+    wraps: wraps.map(({ bytes }) => bytes),
+  };
 }
 
-/** Account record, roster and wraps as the service shows them: accepted only
- * together. */
+/** The account as the service shows it, verified and unwrapped. */
 async function openAccount(
   shown: f.VaultFrame,
   { cid, accountId, serverSalt, byPassword }: Expected,
 ): Promise<OpenedAccount> {
-  const account = decodeAccount(copy(shown.account));
-  if (!account) throw notGenuine("The account record is malformed.");
-  const roster = await verifyRoster(copy(shown.roster), cid);
-  const wraps = shown.wraps.map(({ bytes }) => copy(bytes));
-  const holds =
+  const set = await checkAccountSet({
+    account: copy(shown.account),
+    roster: copy(shown.roster),
+    wraps: shown.wraps.map(({ bytes }) => copy(bytes)),
+  });
+  if (typeof set === "string") {
+    throw notGenuine(`The account does not hold together: ${set}.`);
+  }
+  const { account } = set;
+  const ours =
     equal(account.cid, cid) &&
-    equal(account.ikPk, roster.ikPk) &&
     equal(account.accountId, accountId) &&
     equal(account.serverSalt, serverSalt) &&
-    equal(account.loginPk, byPassword.login.pk) &&
-    account.generation === roster.generation &&
-    toHex(account.rosterId) === roster.id &&
-    equal(account.wraps, await wrapsHash(wraps)) &&
-    (await verifyThing("record", account.bytes, roster.ikPk));
-  if (!holds) throw notGenuine("Account record and roster do not agree.");
-  const set = { account: account.bytes, roster: roster.bytes, wraps };
-  const opened = await openGeneration(
-    set, byPassword, roster.bytes, cid, accountId);
-  return { account, roster, wraps, ...opened };
+    equal(account.loginPk, byPassword.login.pk);
+  if (!ours) throw notGenuine("The account is another one.");
+  return { set, ...(await unwrapAll(set, byPassword.wrap)) };
 }
 
-/** Unwraps everything of a generation, and tests each private half against its
- * public half. */
-async function openGeneration(
-  set: AccountSet,
-  byPassword: PasswordKeys,
-  rosterBytes: Bytes,
-  cid: Bytes,
-  accountId: Bytes,
+/** Unwraps what a device needs of a generation, and tests each private half
+ * against its public half. */
+async function unwrapAll(
+  { roster, wraps }: AccountSet,
+  under: CryptoKey,
 ): Promise<{ identityKey: CryptoKey; keys: GenerationKeys }> {
-  const roster = await verifyRoster(rosterBytes, cid);
   const { generation, messageKey } = roster;
-  const wraps = new Map<number, Wrap>();
-  for (const bytes of set.wraps) {
-    const wrap = decodeWrap(bytes);
-    const ours =
-      wrap &&
-      equal(wrap.cid, cid) &&
-      equal(wrap.accountId, accountId) &&
-      wrap.generation === generation &&
-      !wraps.has(wrap.kind);
-    if (!ours) throw notGenuine("A wrap record belongs elsewhere.");
-    wraps.set(wrap.kind, wrap);
-  }
-  const need = (kind: WrapKind) => {
-    const wrap = wraps.get(kind);
-    if (!wrap) throw notGenuine("A wrap record is missing.");
-    return wrap;
-  };
-  if (!equal(need(WrapKind.messageKey).keyId, await kemIdOf(messageKey))) {
-    throw notGenuine("The wrapped message key is not the roster's.");
-  }
+  const of = (kind: WrapKind) => wraps[kind - 1]!;
+  const { algorithm, usages } = kem.algorithmOf(messageKey.suite).UNWRAP;
+  let identityKey, accountKey, privateKey;
   try {
-    const identityKey = await unwrapKey(
-      need(WrapKind.identityKey), byPassword.wrap, "Ed25519", ["sign"]);
-    if (!(await isPair(identityKey, roster.ikPk))) {
-      throw notGenuine("The identity key is another one.");
-    }
-    const accountKey = await unwrapKey(
-      need(WrapKind.accountKey), byPassword.wrap, "AES-GCM",
-      ["wrapKey", "unwrapKey"]);
-    const { algorithm, usages } = kem.algorithmOf(messageKey.suite).UNWRAP;
-    const privateKey = await unwrapKey(
-      need(WrapKind.messageKey), accountKey, algorithm, usages);
-    const joined = await kem.join(messageKey, privateKey);
-    if (!joined) throw notGenuine("The message key is another one.");
-    return {
-      identityKey,
-      keys: { generation, accountKey, messageKey: joined },
-    };
-  } catch (error) {
-    if (error instanceof ClientError) throw error;
+    identityKey = await unwrapKey(
+      of(WrapKind.identityKey), under, "Ed25519", ["sign"]);
+    accountKey = await unwrapKey(
+      of(WrapKind.accountKey), under, "AES-GCM", ["wrapKey", "unwrapKey"]);
+    privateKey = await unwrapKey(
+      of(WrapKind.messageKey), accountKey, algorithm, usages);
+  } catch {
     throw notGenuine("A wrapped key does not open.");
   }
+  const joined = await kem.join(messageKey, privateKey);
+  if (!joined || !(await isPair(identityKey, roster.ikPk))) {
+    throw notGenuine("A wrapped key is another one.");
+  }
+  return { identityKey, keys: { generation, accountKey, messageKey: joined } };
 }
 
 async function isPair(privateKey: CryptoKey, pk: Bytes): Promise<boolean> {
@@ -498,7 +466,7 @@ function clientErrorOf(error: unknown): unknown {
   }
 }
 
-function framed({ account, roster, wraps }: AccountSet): f.AccountPutFrame {
+function framed({ account, roster, wraps }: AccountSetBytes): f.AccountPutFrame {
   return { account, roster, wraps: wraps.map((bytes) => ({ bytes })) };
 }
 

@@ -52,6 +52,7 @@ export function succeeds(last: KnownRoster, next: KnownRoster): boolean {
     next.devices.some((other) => equal(device, other)),
   );
   return (
+    equal(next.cid, last.cid) &&
     next.version === last.version + 1 &&
     toHex(next.prev) === last.id &&
     ((next.generation === last.generation && sameKey && noneLess) ||
