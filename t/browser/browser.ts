@@ -1,9 +1,9 @@
 // The Chromium of the system, driven by playwright-core, and the screenshots.
 
 import { existsSync } from "node:fs";
-import { mkdir } from "node:fs/promises";
+import { mkdir, readdir, rm } from "node:fs/promises";
 import { createRequire } from "node:module";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 
 import type { Browser, BrowserContext, Page } from "playwright-core";
 
@@ -11,6 +11,9 @@ import type { Browser, BrowserContext, Page } from "playwright-core";
 const web = process.cwd();
 const root = join(web, "..");
 const screenshots = join(root, "build", "screenshots");
+
+/** Each file of tests tells one. */
+const story = basename(process.argv[1] ?? "").replace(/\.test\..*$/, "");
 
 const CHROMIUM = "/usr/bin/chromium";
 
@@ -25,6 +28,11 @@ export async function openBrowser(): Promise<Browser> {
     throw new Error(
       `There is no browser at ${CHROMIUM}: install the package chromium ("make deps" does it).`,
     );
+  }
+
+  await mkdir(screenshots, { recursive: true });
+  for (const name of await readdir(screenshots)) {
+    if (name.startsWith(`${story}-`)) await rm(join(screenshots, name));
   }
 
   const { chromium } = createRequire(join(web, "package.json"))(
@@ -75,11 +83,12 @@ let taken = 0;
 
 /** Screenshots are numbered in the order of the story that they tell. */
 export async function screenshot(page: Page, name: string): Promise<void> {
-  await mkdir(screenshots, { recursive: true });
   taken++;
   const number = String(taken).padStart(2, "0");
 
-  await page.screenshot({ path: join(screenshots, `${number}-${name}.png`) });
+  await page.screenshot({
+    path: join(screenshots, `${story}-${number}-${name}.png`),
+  });
 }
 
 /** One screen in all four ways of looking at it. */

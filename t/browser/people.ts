@@ -116,8 +116,8 @@ export interface Kit {
 
 export class Customer extends Talking {
   readonly list = this.page.locator("nav.list");
-  protected readonly thread = this.page.locator("main .thread");
-  protected readonly field = this.page.locator("main textarea");
+  protected readonly thread = this.page.locator(".conversation .thread");
+  protected readonly field = this.page.locator(".conversation textarea");
 
   button(name: string): Locator {
     return this.page.getByRole("button", { name });

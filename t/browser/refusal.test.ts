@@ -5,7 +5,14 @@ import { after, before, describe, test } from "node:test";
 
 import type { Browser } from "playwright-core";
 
-import { gallery, newPerson, openBrowser } from "./browser.ts";
+import {
+  complaints,
+  gallery,
+  newPerson,
+  openBrowser,
+  screenshot,
+  until,
+} from "./browser.ts";
 import { Customer, Visitor } from "./people.ts";
 import { startSite, type Site } from "./site.ts";
 
@@ -69,9 +76,12 @@ describe("a chat that cannot be verified", () => {
     await visitor.open();
     await visitor.alarm.waitFor();
 
-    const words = await visitor.alarm.innerText();
+    assert.equal(
+      await visitor.alarm.getAttribute("data-code"),
+      "roster-other-identity",
+    );
     assert.match(
-      words,
+      await visitor.alarm.innerText(),
       /This site's chat could not be verified, so nothing was sent\.\s+Ask the owner to check the chat code on this page\./,
     );
     assert.equal(await visitor.panel.locator("textarea").count(), 0);
@@ -86,11 +96,13 @@ describe("a chat that cannot be verified", () => {
     const visitor = await openShop();
     await visitor.open();
     await visitor.alarm.waitFor();
+    assert.equal(await visitor.alarm.getAttribute("data-code"), "not-here");
     assert.match(await visitor.alarm.innerText(), /nothing was sent/);
     assert.equal(await visitor.panel.locator("textarea").count(), 0);
+    await screenshot(visitor.page, "widget-unknown");
   });
 
-  test("a widget with one byte changed does not run", async () => {
+  test("a widget that does not match its hash does not run", async () => {
     await site.placeSnippet(
       snippet.replace(/sha384-./, (start) =>
         start.endsWith("A") ? "sha384-B" : "sha384-A",
@@ -99,6 +111,11 @@ describe("a chat that cannot be verified", () => {
 
     const visitor = await openShop();
     await visitor.page.waitForLoadState("load");
+    await until(
+      "the browser's complaint",
+      async () => complaints,
+      (list) => list.some((words) => /integrity/.test(words)),
+    );
     assert.equal(await visitor.page.locator("sealchat-widget").count(), 0);
   });
 

@@ -46,7 +46,7 @@ export function ConversationView(props: {
     message.mine ? byline(message) || "You" : name;
 
   return (
-    <main class="conversation">
+    <section class="conversation">
       <header class="bar">
         <a
           class="button quiet round back"
@@ -87,6 +87,6 @@ export function ConversationView(props: {
         placeholder="Write a reply"
         send={(text) => inbox.send(sid, text)}
       />
-    </main>
+    </section>
   );
 }

@@ -17,13 +17,13 @@ const wide = matchMedia("(min-width: 1120px)");
 function Empty({ inbox, show }: { inbox: Inbox; show: () => void }) {
   if (inbox.conversations.length > 0) {
     return (
-      <main class="conversation empty">
+      <section class="conversation empty">
         <p>Choose a conversation to read and answer it.</p>
-      </main>
+      </section>
     );
   }
   return (
-    <main class="conversation empty">
+    <section class="conversation empty">
       <Mark size={48} />
       <h1>No visitor has written yet</h1>
       <p>
@@ -33,7 +33,7 @@ function Empty({ inbox, show }: { inbox: Inbox; show: () => void }) {
       <button type="button" class="button main" onClick={show}>
         Show the snippet
       </button>
-    </main>
+    </section>
   );
 }
 
@@ -88,7 +88,7 @@ export function Desk({ inbox, service }: { inbox: Inbox; service: string }) {
           with your recovery kit on another device or browser to renew them.
         </p>
       )}
-      <div class="columns">
+      <main class="columns">
         <List inbox={inbox} sid={conversation?.sid} />
         {conversation ? (
           <ConversationView
@@ -111,7 +111,7 @@ export function Desk({ inbox, service }: { inbox: Inbox; service: string }) {
             close={toggle}
           />
         )}
-      </div>
+      </main>
     </div>
   );
 }

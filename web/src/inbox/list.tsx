@@ -91,6 +91,7 @@ export function List(props: { inbox: Inbox; sid: string | undefined }) {
 
   return (
     <nav class="list" aria-label="Conversations">
+      <h1 class="hidden">Inbox</h1>
       <header class="bar">
         <Mark size={28} />
         <div class="bar-text">

@@ -202,7 +202,7 @@ function Panel({ name, proof, setProof, leave, children }: PanelProps) {
       ref={panel}
       onKeyDown={(event) => onPanelKey(event, leave)}
     >
-      <header class="head">
+      <div class="head">
         {proof ? (
           <button
             type="button"
@@ -236,7 +236,7 @@ function Panel({ name, proof, setProof, leave, children }: PanelProps) {
           <Lock size={14} />
           <span>{words.lock(name)}</span>
         </button>
-      </header>
+      </div>
       {children}
     </section>
   );
