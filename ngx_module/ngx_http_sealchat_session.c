@@ -339,6 +339,12 @@ ngx_http_sealchat_read_handler(ngx_event_t *rev)
             return;
         }
 
+        /*
+         * nginx closes idle connections between two turns of its loop, and
+         * only events posted for the next one keep that from sleeping
+         */
+
+        ngx_post_event(rev, &ngx_posted_next_events);
         ngx_http_sealchat_shutdown(s);
         return;
     }

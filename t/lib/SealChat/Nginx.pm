@@ -26,9 +26,12 @@ my $valgrind = $ENV{SEALCHAT_VALGRIND};
 
 sub root { $root }
 
+# shipped => 1 takes the module without sanitizers, for tests that measure.
 sub module {
+    my ($self) = @_;
+    my $shipped = $valgrind || ref $self && $self->{shipped};
     my $path = $ENV{SEALCHAT_MODULE}
-        // "$root/build/" . ($valgrind ? '' : 'asan/')
+        // "$root/build/" . ($shipped ? '' : 'asan/')
            . 'module/ngx_http_sealchat_module.so';
     -r $path or die "no module at $path\n";
     return abs_path($path);
@@ -71,7 +74,7 @@ sub write_config {
     my $dir = $self->{dir};
     my $user = $> == 0 ? 'user root;' : '';
     my $text = <<"END";
-load_module @{[module()]};
+load_module @{[$self->module]};
 $user
 daemon off;
 worker_processes $self->{workers};
@@ -103,7 +106,7 @@ END
 }
 
 sub sanitizers {
-    my $file = module();
+    my $file = module(@_);
     open my $readelf, '-|', 'readelf', '-d', $file or die "readelf: $!\n";
     my @needed = join('', <$readelf>) =~ /NEEDED.*\[(lib[au]\w*san)\.so/g;
     close $readelf;
@@ -118,7 +121,7 @@ sub sanitizers {
 sub spawn {
     my $self = shift;
     my $dir = $self->{dir};
-    my $preload = sanitizers();
+    my $preload = $self->sanitizers;
     $self->write_config;
 
     my @command = ($binary, '-p', "$dir/", '-c', "$dir/nginx.conf",

@@ -16,6 +16,8 @@ use Time::HiRes qw(sleep time);
 
 our @EXPORT_OK = qw(frame raw_frame close_payload);
 
+$SIG{PIPE} = 'IGNORE';
+
 my $timeout = $ENV{SEALCHAT_VALGRIND} ? 60 : 10;
 
 # Connects and shakes hands; dies when the answer is not a valid 101.
@@ -50,7 +52,6 @@ sub head { $_[0]{head} }
 
 sub write {
     my ($self, $bytes) = @_;
-    local $SIG{PIPE} = 'IGNORE';
     while (length $bytes) {
         my $n = syswrite $self->{socket}, $bytes;
         return 0 if !defined $n;
