@@ -5,7 +5,9 @@ import { generate, sign, verify, type SigningKey } from "../crypto/ed25519.ts";
 import * as kem from "../crypto/kem.ts";
 import { RECOVERY_CODE_BYTES, SECRET_KEY_BYTES, writeSecret } from "../crypto/kit.ts";
 import { accountIdOf, cidOf, signkeyIdOf } from "../crypto/names.ts";
-import { passwordKeys, recoveryKeys, type PasswordKeys } from "../crypto/password.ts";
+import {
+  passwordKeys, recoveryKeys, type PasswordKeys, type RecoveryKeys,
+} from "../crypto/password.ts";
 import { idOf, signClaim, signThing } from "../crypto/signed.ts";
 import { hash } from "../crypto/hash.ts";
 import { sealKey, unwrapKey, wrapKey, wrapsHash } from "../crypto/vault.ts";
@@ -94,40 +96,17 @@ export async function register(
 
   progress?.("account");
   const device = await generate();
-  const messageKey = await kem.generate(suite, true);
-  const accountKey = await crypto.subtle.generateKey(
-    { name: "AES-GCM", length: 256 }, true, ["wrapKey", "unwrapKey"],
-  );
-  const wraps = await wrapAll({
-    cid, accountId, identity: identity.privateKey, accountKey, messageKey,
-    under: byPassword.wrap, recoveryKem: recovery.kemPk,
+  const set = await firstSet({
+    cid, accountId, serverSalt, suite, identity, device: device.pk,
+    loginPk: byPassword.login.pk, under: byPassword.wrap, recovery,
+    now: platform.now(),
   });
-  const now = platform.now();
-  const roster = await signThing(
-    "roster",
-    encodeRoster({
-      cid, ikPk: identity.pk, version: 1, generation: 1, prev: ZERO_ID,
-      notBefore: now, notAfter: now + ROSTER_MS,
-      messageKey: { suite, pk: messageKey.pk }, devices: [device.pk],
-    }),
-    identity.privateKey,
-  );
-  const record = await signThing(
-    "record",
-    encodeAccount({
-      cid, ikPk: identity.pk, accountId, generation: 1, kdfId: KDF_ID,
-      serverSalt, loginPk: byPassword.login.pk,
-      recoveryPk: recovery.login.pk, recoveryKem: recovery.kemPk,
-      rosterId: await idOf(roster), wraps: await wrapsHash(wraps),
-    }),
-    identity.privateKey,
-  );
-  const set = { account: record, roster, wraps };
   // What this device keeps is what any other would get: unwrapped, and not to
   // be exported.
   const checked = await checkAccountSet(set);
   if (typeof checked === "string") throw notGenuine(`What was made: ${checked}.`);
   const { keys } = await unwrapAll(checked, byPassword.wrap);
+
   await withStream(options, cid, (stream) =>
     put(stream, options, set, accountId, identity.privateKey),
   );
@@ -139,7 +118,7 @@ export async function register(
         signKey: device.privateKey,
       },
       keys,
-      roster,
+      roster: set.roster,
     },
     kit: {
       account,
@@ -148,6 +127,48 @@ export async function register(
       recoveryCode: await writeSecret(recoveryCode),
     },
   };
+}
+
+/** The first generation of an account: its keys, wrapped, and what signs for
+ * them. */
+async function firstSet(o: {
+  cid: Bytes;
+  accountId: Bytes;
+  serverSalt: Bytes;
+  suite: Suite;
+  identity: SigningKey;
+  device: Bytes;
+  loginPk: Bytes;
+  under: CryptoKey;
+  recovery: RecoveryKeys;
+  now: number;
+}): Promise<AccountSetBytes> {
+  const { cid, accountId, identity, recovery, now } = o;
+  const messageKey = await kem.generate(o.suite, true);
+  const wraps = await wrapAll({
+    cid, accountId, identity: identity.privateKey, messageKey,
+    under: o.under, recoveryKem: recovery.kemPk,
+  });
+  const roster = await signThing(
+    "roster",
+    encodeRoster({
+      cid, ikPk: identity.pk, version: 1, generation: 1, prev: ZERO_ID,
+      notBefore: now, notAfter: now + ROSTER_MS,
+      messageKey: { suite: o.suite, pk: messageKey.pk }, devices: [o.device],
+    }),
+    identity.privateKey,
+  );
+  const account = await signThing(
+    "record",
+    encodeAccount({
+      cid, ikPk: identity.pk, accountId, generation: 1, kdfId: KDF_ID,
+      serverSalt: o.serverSalt, loginPk: o.loginPk,
+      recoveryPk: recovery.login.pk, recoveryKem: recovery.kemPk,
+      rosterId: await idOf(roster), wraps: await wrapsHash(wraps),
+    }),
+    identity.privateKey,
+  );
+  return { account, roster, wraps };
 }
 
 async function put(
@@ -178,26 +199,28 @@ async function wrapAll(o: {
   cid: Bytes;
   accountId: Bytes;
   identity: CryptoKey;
-  accountKey: CryptoKey;
   messageKey: kem.KemKey;
   under: CryptoKey;
   recoveryKem: Bytes;
 }): Promise<Bytes[]> {
   const { cid, accountId } = o;
+  const accountKey = await crypto.subtle.generateKey(
+    { name: "AES-GCM", length: 256 }, true, ["wrapKey", "unwrapKey"],
+  );
   const akName = crypto.getRandomValues(new Uint8Array(32));
   const header = (kind: WrapKind, keyId: Bytes) => ({
     kind, cid, accountId, generation: 1, keyId,
   });
   return [
-    await wrapKey(header(WrapKind.accountKey, akName), o.accountKey, o.under),
+    await wrapKey(header(WrapKind.accountKey, akName), accountKey, o.under),
     await sealKey(
-      header(WrapKind.accountKeyRecovery, akName), o.accountKey, o.recoveryKem),
+      header(WrapKind.accountKeyRecovery, akName), accountKey, o.recoveryKem),
     await wrapKey(header(WrapKind.identityKey, cid), o.identity, o.under),
     await sealKey(
       header(WrapKind.identityKeyRecovery, cid), o.identity, o.recoveryKem),
     await wrapKey(
       header(WrapKind.messageKey, o.messageKey.kemId),
-      o.messageKey.pair.privateKey, o.accountKey),
+      o.messageKey.pair.privateKey, accountKey),
   ];
 }
 

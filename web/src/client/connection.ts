@@ -11,12 +11,17 @@ import type { Bytes } from "../wire/bytes.ts";
 const BACKOFF_FIRST = 400;
 const BACKOFF_MOST = 30_000;
 
+/**
+ * Uses a fresh stream until it is over; calls ready() once it is of use.
+ * Returns whether another one is wanted after it.
+ */
+export type Serve = (stream: Stream, ready: () => void) => Promise<boolean>;
+
 export interface ConnectionOptions {
   readonly platform: Platform;
   readonly service: ServiceAddress;
   readonly cid: Bytes;
-  /** Uses a fresh stream until it is over; calls ready() once it is of use. */
-  readonly serve: (stream: Stream, ready: () => void) => Promise<void>;
+  readonly serve: Serve;
   readonly linked: (link: Link) => void;
   readonly alarmed: (alarm: Alarm) => void;
 }
@@ -41,7 +46,8 @@ export class Connection {
     this.#wake?.();
   }
 
-  /** Returns when closed, or when an alarm forbids going on. */
+  /** Returns when closed, when no connection is wanted any more, or when an
+   * alarm forbids going on. */
   async run(): Promise<void> {
     let failures = 0;
     while (!this.#closed) {
@@ -50,21 +56,22 @@ export class Connection {
       const stream = new Stream(platform, service, cid);
       this.#stream = stream;
       let alarm: Alarm | undefined;
+      let wanted = true;
       try {
-        await this.#o.serve(stream, () => {
+        wanted = await this.#o.serve(stream, () => {
           failures = 0;
           this.#o.linked("ready");
         });
       } catch (error) {
-        alarm = alarmOf(error);
+        if (!this.#closed) alarm = alarmOf(error);
       }
       stream.close();
-      this.#o.linked(this.#closed ? "idle" : "offline");
+      this.#o.linked(this.#closed || !wanted ? "idle" : "offline");
       if (alarm) {
         this.#o.alarmed(alarm);
         return;
       }
-      if (this.#closed) return;
+      if (this.#closed || !wanted) return;
       const { retryAfter } = await stream.closed;
       await this.#sleep(retryAfter ?? backoff(failures++));
     }
@@ -88,7 +95,11 @@ function backoff(failures: number): number {
 function alarmOf(error: unknown): Alarm | undefined {
   if (error instanceof Disconnected) return undefined;
   if (error instanceof AlarmError) return error.alarm;
-  if (!(error instanceof ServiceError)) throw error;
+  if (!(error instanceof ServiceError)) {
+    // The storage failed, say.  Nothing was acknowledged: it comes again.
+    console.error("sealchat:", error);
+    return undefined;
+  }
   const detail = error.message;
   switch (error.code) {
     case errorCodes.notHere:

@@ -4,7 +4,7 @@
 
 import type { Bytes } from "../wire/bytes.ts";
 import { AlarmError } from "./alarm.ts";
-import { Connection } from "./connection.ts";
+import { Connection, type Serve } from "./connection.ts";
 import { ClientError } from "./errors.ts";
 import type { Exchange } from "./exchange.ts";
 import type { Channel, Platform, Storage } from "./platform.ts";
@@ -34,7 +34,7 @@ export interface CoreOptions {
   readonly side: "visitor" | "customer";
   /** Of the storage, the locks and the channel. */
   readonly name: string;
-  readonly serve: (stream: Stream, ready: () => void) => Promise<void>;
+  readonly serve: Serve;
   /** Another tab wrote these. */
   readonly changed?: (keys: readonly string[]) => void;
   readonly listeners: Set<() => void>;
@@ -153,9 +153,9 @@ export class Core {
     for (const listener of [...this.#o.listeners]) listener();
   }
 
-  async #serve(stream: Stream, ready: () => void): Promise<void> {
+  async #serve(stream: Stream, ready: () => void): Promise<boolean> {
     try {
-      await this.#o.serve(stream, ready);
+      return await this.#o.serve(stream, ready);
     } finally {
       this.exchange = undefined;
     }

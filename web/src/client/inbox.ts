@@ -205,7 +205,7 @@ export class CustomerInbox implements Inbox {
     core.connect();
   }
 
-  async #serve(stream: Stream, ready: () => void): Promise<void> {
+  async #serve(stream: Stream, ready: () => void): Promise<boolean> {
     const core = this.#core!;
     const device = this.#device!;
     const exchange = new Exchange({
@@ -228,6 +228,7 @@ export class CustomerInbox implements Inbox {
     ready();
     core.exchange = exchange;
     await exchange.run(answer, ends);
+    return true;
   }
 
   /** What is shown but has to be hashed first: safety numbers of sessions

@@ -123,7 +123,7 @@ export class Visitor implements VisitorChat {
     for (const listener of [...this.#listeners]) listener();
   }
 
-  async #serve(stream: Stream, ready: () => void): Promise<void> {
+  async #serve(stream: Stream, ready: () => void): Promise<boolean> {
     const core = this.#core!;
     const source = sourceOf(stream);
     if (!this.#session) {
@@ -133,7 +133,9 @@ export class Visitor implements VisitorChat {
       core.checkRoster();
       ready();
       await Promise.race([stream.closed, this.#sessionMade()]);
-      if (stream.over || !this.#session) return;
+      // Who has not written yet needs no connection that lasts.
+      if (!this.#session) return false;
+      if (stream.over) return true;
     }
     const { sid, signKey, hello } = this.#session;
     const transcript = this.#transcript!;
@@ -157,6 +159,7 @@ export class Visitor implements VisitorChat {
     ready();
     core.exchange = exchange;
     await exchange.run(answer, [{ sid, seq: answer.seq, id: answer.id }]);
+    return true;
   }
 
   #sessionMade(): Promise<void> {
