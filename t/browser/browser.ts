@@ -21,7 +21,7 @@ export const DESKTOP = { width: 1280, height: 800 };
 export const PHONE = { width: 390, height: 844 };
 
 /** How long anything on a screen may take before a test gives up. */
-export const PATIENCE_MS = 15_000;
+export const PATIENCE_MS = 30_000;
 
 export async function openBrowser(): Promise<Browser> {
   if (!existsSync(CHROMIUM)) {

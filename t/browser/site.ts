@@ -1,18 +1,16 @@
-// The chat service with its inbox at one origin, the shop at another, and a
-// hostile service at a third: all behind one nginx on one free port.
+// The demo's site, with the programs under sanitizers, and a hostile service
+// at a third origin.
 
-import { cp, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
 import {
-  freePort,
-  repository,
-  startService,
-  type RunningService,
-} from "../web/service.ts";
-
-const PLACE = "<!-- sealchat-snippet -->";
+  localOrigin,
+  pageLocations,
+  startSite as startDemoSite,
+} from "../../web/demo/site.ts";
+import { freePort } from "../web/service.ts";
 
 export interface Site {
   /** Origins. */
@@ -28,37 +26,7 @@ export interface Site {
   stop(): Promise<void>;
 }
 
-function pages(dist: string): string {
-  return `
-        root ${dist};
-        location = /sealchat-widget.js {
-            add_header Access-Control-Allow-Origin *;
-        }`;
-}
-
-/** The shop allows no script but the widget, and no style but its own. */
-function shopServer(port: number, folder: string, origins: string[]): string {
-  const policy = [
-    "default-src 'none'",
-    `script-src ${origins.join(" ")}`,
-    `connect-src ${origins.map((o) => o.replace(/^http/, "ws")).join(" ")}`,
-    "style-src 'self'",
-    "img-src 'self'",
-    "base-uri 'none'",
-    "form-action 'none'",
-    "require-trusted-types-for 'script'",
-  ].join("; ");
-
-  return `
-    server {
-        listen 127.0.0.1:${port};
-        server_name shop.localhost;
-        root ${folder};
-        add_header Content-Security-Policy "${policy}";
-    }`;
-}
-
-function hostileServer(dist: string, port: number, cid: string): string {
+function hostileServer(port: number, cid: string): string {
   return `
     server {
         listen 127.0.0.1:${port};
@@ -67,45 +35,32 @@ function hostileServer(dist: string, port: number, cid: string): string {
             set $args "c=${cid}";
             sealchat_pass sealchat;
         }
-${pages(dist)}
+${pageLocations()}
     }`;
 }
 
 export async function startSite(): Promise<Site> {
-  const web = join(repository(), "web");
-  const dist = join(web, "dist");
   const port = await freePort();
-  const origin = (name: string) => `http://${name}.localhost:${port}`;
+  const hostile = localOrigin("hostile", port);
   const folder = await mkdtemp(join(tmpdir(), "sealchat-shop-"));
-  const shopFolder = join(folder, "shop");
   const hostileConf = join(folder, "hostile.conf");
 
-  await cp(join(web, "demo"), shopFolder, { recursive: true });
   await writeFile(hostileConf, "");
 
-  const page = await readFile(join(shopFolder, "index.html"), "utf8");
-  if (!page.includes(PLACE)) throw new Error("the shop has no place for a snippet");
-
-  const origins = [origin("chat"), origin("hostile")];
-  const service: RunningService = await startService({
+  const { chat, shop, service, placeSnippet } = await startDemoSite({
     port,
-    origin: origin("chat"),
-    locations: pages(dist),
-    servers: `${shopServer(port, shopFolder, origins)}
-    include ${hostileConf};`,
+    shopFolder: join(folder, "shop"),
+    otherServices: [hostile],
+    servers: `    include ${hostileConf};`,
   });
 
   return {
-    chat: origin("chat"),
-    shop: origin("shop"),
-    hostile: origin("hostile"),
-    placeSnippet: (snippet) =>
-      writeFile(
-        join(shopFolder, "index.html"),
-        page.replace(PLACE, () => snippet),
-      ),
+    chat,
+    shop,
+    hostile,
+    placeSnippet,
     swapCustomer: async (cid) => {
-      await writeFile(hostileConf, hostileServer(dist, port, cid));
+      await writeFile(hostileConf, hostileServer(port, cid));
       await service.reload();
     },
     killSidecar: () => service.killSidecar(),
