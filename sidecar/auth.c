@@ -151,7 +151,8 @@ find_key(struct sc_stream *stream, struct login *login, const char **why)
         return find_owner(stream, login);
     }
 
-    return SC_E_NONE;
+    *why = "There is no login in this role.";
+    return SC_E_AUTH_FAILED;
 }
 
 

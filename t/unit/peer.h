@@ -17,6 +17,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -111,6 +112,11 @@ daemon_spawn(const struct daemon *d)
     pid_t pid = fork();
 
     if (pid == 0) {
+        /* Neither outlive a test that dies nor hold its output open. */
+        prctl(PR_SET_PDEATHSIG, SIGKILL);
+        if (freopen("/dev/null", "w", stdout) == NULL) {
+            _exit(126);
+        }
         execl(daemon_program(), "sealchatd", "-c", d->conf, (char *) NULL);
         _exit(127);
     }
