@@ -401,7 +401,7 @@ struct draft {
     struct sc_envelope e;
     uint8_t            sealed[2 * SC_HPKE_SEALED_BYTES];
     uint8_t            commitment[32];
-    uint8_t            ct[4096 + SC_CT_TAG];
+    uint8_t            ct[16384 + SC_CT_TAG];
 };
 
 static inline void

@@ -628,7 +628,7 @@ test_storage_full(void **state)
 
     while (!full && stored < 40000) {
         draft_make(&d, &O, &v, 1, &chain);
-        d.e.ct.n = 4096 + SC_CT_TAG;
+        d.e.ct.n = 16384 + SC_CT_TAG;
         draft_sign(&letter, &d, &v.keys);
         ask_send(&c, &letter);
         a = (struct answer) { .got = NULL };
