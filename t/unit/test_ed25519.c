@@ -130,7 +130,8 @@ test_forged(void **state)
     assert_int_equal(valid, 2);
 }
 
-/* Every y from p up is refused, with either sign, and what is just below p - 1 is not. */
+/* Every y from p - 1 up is refused, with either sign, and what is just below
+ * is not. */
 static void
 test_points(void **state)
 {

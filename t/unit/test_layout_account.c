@@ -205,7 +205,8 @@ test_set_disagrees(void **state)
 
     begin();
     resign(other_wraps);
-    expect(SC_E_BAD_WRAPS, "wrap records that the account record does not name");
+    expect(SC_E_BAD_WRAPS,
+           "wrap records that the account record does not name");
 
     begin();
     resign(other_name);
@@ -254,7 +255,8 @@ test_set_wraps(void **state)
     begin();
     wrap = wrap_of(3, &n);
     wrap[n - 1] ^= 1;
-    expect(SC_E_BAD_WRAPS, "wrap records that the account record does not name");
+    expect(SC_E_BAD_WRAPS,
+           "wrap records that the account record does not name");
 
     begin();
     wrap = wrap_of(5, &n);
