@@ -1,4 +1,5 @@
-// A widget whose chat cannot be verified sends nothing, and says so.
+// A widget whose chat cannot be verified sends nothing, and says so; one whose
+// service is away waits.
 
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
@@ -60,7 +61,7 @@ async function openShop(): Promise<Visitor> {
 /** Type of the frame that carries a message: include/sealchat/frames.h. */
 const SEND = 0x05;
 
-describe("a chat that cannot be verified", () => {
+describe("a chat that cannot be verified or reached", () => {
   test("another customer's roster is refused, in plain words", async () => {
     // A service that answers for the shop with another customer's keys.
     await site.swapCustomer(otherCid);
@@ -117,6 +118,21 @@ describe("a chat that cannot be verified", () => {
       (list) => list.some((words) => /integrity/.test(words)),
     );
     assert.equal(await visitor.page.locator("sealchat-widget").count(), 0);
+  });
+
+  test("a first message waits for a service that is away", async () => {
+    await site.placeSnippet(snippet);
+    await site.killSidecar();
+
+    const visitor = await openShop();
+    await visitor.open();
+    await visitor.write("Is this thing on?");
+    await visitor.sees("Is this thing on?", "Sending");
+    await visitor.page.getByText("Keep this page open").waitFor();
+    await screenshot(visitor.page, "widget-first-offline");
+
+    await site.startSidecar();
+    await visitor.sees("Is this thing on?", "Sent", "Delivered");
   });
 
   test("with its own keys the same shop works", async () => {

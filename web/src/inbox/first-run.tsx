@@ -10,7 +10,7 @@ import { Field } from "./field.tsx";
 import { HostedLabel } from "./hosted.tsx";
 import { Kit } from "./kit.tsx";
 import { Snippet } from "./snippet.tsx";
-import { failureWords } from "./words.ts";
+import { failureWords, stepWords } from "./words.ts";
 
 export const PASSWORD_MIN = 10;
 
@@ -69,7 +69,7 @@ function Create(props: { inbox: Inbox; made: (kit: RecoveryKit) => void }) {
           account: account.trim().toLowerCase(),
           password,
           suite,
-          progress: setStep,
+          progress: (name) => setStep(stepWords(name)),
         }),
       );
     } catch (error) {

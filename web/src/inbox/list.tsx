@@ -2,6 +2,7 @@
 
 import type { Conversation, Inbox, Link } from "../client/types.ts";
 import { Code, Mark } from "../ui/icons.tsx";
+import { useSteadyLink } from "../ui/parts.tsx";
 import { dayName, inert, timeOfDay } from "../ui/thread.tsx";
 import { marks } from "../ui/words.ts";
 import { visitorName } from "./names.ts";
@@ -88,6 +89,7 @@ function Row(props: { conversation: Conversation; current: boolean }) {
 export function List(props: { inbox: Inbox; sid: string | undefined }) {
   const { inbox, sid } = props;
   const account = inbox.device?.account ?? "";
+  const link = useSteadyLink(inbox.link);
 
   return (
     <nav class="list" aria-label="Conversations">
@@ -96,8 +98,8 @@ export function List(props: { inbox: Inbox; sid: string | undefined }) {
         <Mark size={28} />
         <div class="bar-text">
           <strong>{account}</strong>
-          <span class={`link-state ${inbox.link}`} role="status">
-            {links[inbox.link]}
+          <span class={`link-state ${link}`} role="status">
+            {links[link]}
           </span>
         </div>
         <a

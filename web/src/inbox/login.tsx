@@ -9,7 +9,7 @@ import { Field } from "./field.tsx";
 import { Problem } from "./first-run.tsx";
 import { HostedLabel } from "./hosted.tsx";
 import { deviceName } from "./names.ts";
-import { failureWords } from "./words.ts";
+import { failureWords, stepWords } from "./words.ts";
 
 const longDate = new Intl.DateTimeFormat(undefined, { dateStyle: "long" });
 
@@ -119,7 +119,7 @@ export function Login(props: {
         secretKey: values.secretKey.trim(),
         cid: values.cid.trim(),
         confirm,
-        progress: setStep,
+        progress: (name) => setStep(stepWords(name)),
       });
     } catch (error) {
       setProblem(failureWords(error));

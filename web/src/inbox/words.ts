@@ -45,3 +45,16 @@ export function failureWords(error: unknown): string {
 
   return failures[error.code];
 }
+
+const steps: Readonly<Record<string, string>> = {
+  keys: "Making your keys",
+  password: "Preparing the password",
+  account: "Creating the account",
+  vault: "Opening your keys",
+  device: "Adding this device",
+};
+
+/** What the client reports while it registers or logs in. */
+export function stepWords(step: string): string {
+  return steps[step] ?? "One moment";
+}

@@ -1,8 +1,8 @@
 // Small parts that both faces use.
 
-import { useEffect, useReducer } from "preact/hooks";
+import { useEffect, useReducer, useRef } from "preact/hooks";
 
-import type { Alarm, Subscribe } from "../client/types.ts";
+import type { Alarm, Link, Subscribe } from "../client/types.ts";
 import { Warning } from "./icons.tsx";
 import type { AlarmWords } from "./words.ts";
 
@@ -16,6 +16,17 @@ export function useChanges(client: { readonly subscribe: Subscribe }): void {
     again(undefined);
     return stop;
   }, [client]);
+}
+
+/** A lost connection stays lost until it is ready again: each attempt in
+ * between is no news to a reader. */
+export function useSteadyLink(link: Link): Link {
+  const lost = useRef(false);
+
+  if (link === "offline") lost.current = true;
+  if (link === "ready") lost.current = false;
+
+  return lost.current ? "offline" : link;
 }
 
 export function AlarmBox(props: {

@@ -24,6 +24,8 @@ function pendingMessage(text: string): Message {
 export interface Sender {
   /** All messages to show. */
   readonly messages: readonly Message[];
+  /** Some of them are held by this page alone. */
+  readonly holding: boolean;
   readonly send: (text: string) => Promise<void>;
 }
 
@@ -55,6 +57,7 @@ export function useSender(chat: VisitorChat): Sender {
   const waiting = pending.filter((message) => !taken(message));
 
   return {
+    holding: waiting.length > 0,
     messages: waiting.length > 0 ? [...chat.messages, ...waiting] : chat.messages,
     send,
   };

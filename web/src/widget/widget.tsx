@@ -3,10 +3,16 @@
 import type { ComponentChildren, RefObject } from "preact";
 import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
 
-import type { Alarm, Message, VisitorChat } from "../client/types.ts";
+import type { Alarm, Link, Message, VisitorChat } from "../client/types.ts";
 import { Composer } from "../ui/composer.tsx";
 import { Back, Close, Launch, Lock } from "../ui/icons.tsx";
-import { AlarmBox, Bones, SafetyNumber, useChanges } from "../ui/parts.tsx";
+import {
+  AlarmBox,
+  Bones,
+  SafetyNumber,
+  useChanges,
+  useSteadyLink,
+} from "../ui/parts.tsx";
 import { inert, Thread } from "../ui/thread.tsx";
 import { visitorAlarms } from "../ui/words.ts";
 import { useSender, type Sender } from "./pending.ts";
@@ -112,10 +118,16 @@ function Greeting({ name }: { name: string }) {
   );
 }
 
-function lineOf(chat: VisitorChat): string | undefined {
+function lineOf(
+  chat: VisitorChat,
+  link: Link,
+  holding: boolean,
+): string | undefined {
   if (chat.alarm !== undefined) return undefined;
 
-  if (chat.link === "offline") {
+  if (link === "offline") {
+    if (holding) return words.offlineHeld;
+
     return chat.messages.some((m) => m.delivery === "sending")
       ? words.offlineKept
       : words.offline;
@@ -143,7 +155,7 @@ function Conversation(props: {
   field: RefObject<HTMLTextAreaElement | null>;
 }) {
   const { chat, sender, name, field } = props;
-  const line = lineOf(chat);
+  const line = lineOf(chat, useSteadyLink(chat.link), sender.holding);
   const speaker = (m: Message) => (m.mine ? words.you : name);
 
   return (

@@ -17,6 +17,8 @@ export const words = {
   offline: "Waiting for a connection.",
   offlineKept:
     "Waiting for a connection. Your message is kept on this device.",
+  offlineHeld:
+    "Waiting for a connection. Keep this page open until your message is sent.",
   ending: "The owner has not renewed this chat. It may stop working soon.",
   newMessage: (name: string, text: string) => `${name}: ${text}`,
   storageFailed:
