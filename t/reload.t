@@ -36,7 +36,7 @@ subtest 'reload' => sub {
     ok(gone(3, @old), 'the old worker is gone at once');
     my $ws = $chat->connect;
     ok($ws->echoes('after'), 'the new worker serves');
-    ok($chat->echo->wait_output(qr/^link 1 closed: end of file$/m),
+    ok($chat->echo->wait_output(qr/^link 1 closed: /m),
        'the old link is closed');
     $chat->finish;
 };

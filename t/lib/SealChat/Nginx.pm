@@ -127,8 +127,7 @@ sub spawn {
     my @command = ($binary, '-p', "$dir/", '-c', "$dir/nginx.conf",
                    '-e', "$dir/error.log");
     unshift @command, 'valgrind', '-q', '--trace-children=yes',
-        '--leak-check=no', '--log-file=' . "$dir/valgrind.%p",
-        "--suppressions=$root/t/lib/valgrind.suppress"
+        '--leak-check=no', '--log-file=' . "$dir/valgrind.%p"
         if $valgrind;
 
     defined(my $pid = fork) or die "fork: $!\n";
