@@ -111,7 +111,7 @@ endef
 define build_module
 	@$(MAKE) --no-print-directory -s -C $(1)/nginx \
 	    -f $(abspath $(1))/objs/Makefile modules
-	@cp $(1)/objs/ngx_http_sealchat_module.so $@
+	@cp $(1)/objs/ngx_http_sealchat_module.so $@.new && mv $@.new $@
 	@echo "  built $@"
 endef
 
