@@ -182,7 +182,8 @@ become(struct sc_stream *stream, struct login *login, uint64_t *cursor)
 
     if (login->auth.role == SC_ROLE_VISITOR) {
         stream->session = sc_session_get(login->customer, login->auth.subject,
-                                         &login->hello);
+                                         &login->hello,
+                                         login->stored.head != 0);
         if (stream->session == NULL) {
             return SC_E_INTERNAL;
         }

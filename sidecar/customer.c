@@ -289,7 +289,7 @@ sc_session_find(struct sc_live *customer, const uint8_t sid[32])
 
 struct sc_session_live *
 sc_session_get(struct sc_live *customer, const uint8_t sid[32],
-               const struct sc_hello *hello)
+               const struct sc_hello *hello, int stored)
 {
     struct sc_session_live *session = sc_session_find(customer, sid);
 
@@ -303,8 +303,11 @@ sc_session_get(struct sc_live *customer, const uint8_t sid[32],
         return NULL;
     }
 
-    session->hello = sc_body_new(hello->bytes.p, hello->bytes.n);
-    if (session->hello == NULL
+    if (!stored) {
+        session->hello = sc_body_new(hello->bytes.p, hello->bytes.n);
+    }
+
+    if ((!stored && session->hello == NULL)
         || sc_map_add(&customer->sessions, &session->node,
                       sc_service_hash(customer->service, sid)) != 0)
     {

@@ -37,7 +37,7 @@ struct sc_session_live {
     uint8_t            sid[32];
     uint8_t            suite;
     uint8_t            kem_id[32];
-    struct sc_body    *hello;
+    struct sc_body    *hello;    /* NULL once it is stored */
     struct sc_queue    queue;
 };
 
@@ -82,10 +82,12 @@ struct sc_session_live *sc_session_find(struct sc_live *customer,
                                         const uint8_t sid[32]);
 
 /* The live session of a hello that was verified, made if it is not there; a
- * reference for the caller.  NULL when there is no memory. */
+ * reference for the caller.  The hello is kept unless the store has the
+ * session.  NULL when there is no memory. */
 struct sc_session_live *sc_session_get(struct sc_live *customer,
                                        const uint8_t sid[32],
-                                       const struct sc_hello *hello);
+                                       const struct sc_hello *hello,
+                                       int stored);
 void sc_session_drop(struct sc_live *customer,
                      struct sc_session_live *session);
 

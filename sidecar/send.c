@@ -182,6 +182,24 @@ deliver(struct sc_send *send)
 }
 
 
+/* The store has it now. */
+static void
+forget_hello(const struct sc_send *send)
+{
+    struct sc_session_live *session;
+
+    if (send->hello == NULL) {
+        return;
+    }
+
+    session = sc_session_find(send->customer, send->op.op.append.sid);
+    if (session) {
+        sc_body_drop(session->hello);
+        session->hello = NULL;
+    }
+}
+
+
 static void
 on_append(struct sc_commit_op *op)
 {
@@ -194,6 +212,7 @@ on_append(struct sc_commit_op *op)
 
     } else {
         send_stored(send);
+        forget_hello(send);
 
         if (!op->op.append.repeated) {
             deliver(send);
@@ -221,8 +240,11 @@ fill(struct sc_send *send, const struct sc_envelope *e)
     op->append.envelope = e->bytes;
 
     if (stream->role == SC_ROLE_VISITOR) {
-        send->hello = sc_body_ref(stream->session->hello);
         op->append.by_session = 1;
+        send->hello = sc_body_ref(stream->session->hello);
+    }
+
+    if (send->hello) {
         op->append.hello.p = send->hello->bytes;
         op->append.hello.n = send->hello->n;
     }

@@ -396,9 +396,73 @@ test_slow_module(void **state)
         free(got);
     }
 
+    assert_true(pauses > 0);
     assert_int_equal(pauses, resumes);
     peer_close(&p);
     peer_close(&reader);
+}
+
+/* More than the commit queue takes at once: all of it is stored, each PAUSE
+ * has its RESUME, and control records are answered all the while. */
+static void
+test_flood(void **state)
+{
+    enum { STREAMS = 24, EACH = 60 };
+
+    static struct draft d;
+    struct peer    p;
+    struct owner   o;
+    struct visitor v[STREAMS];
+    struct client  c[STREAMS];
+    struct chain   chain;
+    struct letter *letters = calloc(STREAMS * EACH, sizeof(*letters));
+    struct got    *got;
+    int            pauses = 0, resumes = 0, pings = 0;
+    pid_t          writer;
+
+    (void) state;
+
+    assert_non_null(letters);
+    peer_open(&p, &D);
+    owner_register(&o, &p);
+
+    for (int i = 0; i < STREAMS; i++) {
+        visitor_make(&v[i], &o);
+        visitor_login(&c[i], &p, &o, &v[i]);
+        memset(&chain, 0, sizeof(chain));
+        for (int k = 0; k < EACH; k++) {
+            draft_make(&d, &o, &v[i], 1, &chain);
+            d.e.ct.n = 16384 + SC_CT_TAG;
+            draft_sign(&letters[i * EACH + k], &d, &v[i].keys);
+            chain_add(&chain, &letters[i * EACH + k]);
+        }
+    }
+
+    writer = fork();
+    if (writer == 0) {
+        for (int k = 0; k < STREAMS * EACH; k++) {
+            ask_send(&c[k / EACH], &letters[k]);
+        }
+        put_record(&p, SC_RECORD_PING, 0, 0, 0, NULL, 0);
+        _exit(0);
+    }
+
+    for (int k = 0; k < STREAMS * EACH; k++) {
+        expect_stored(&c[k / EACH]);
+    }
+
+    assert_int_equal(wait_for(writer), 0);
+    while ((got = next_record(&p, 0, 500)) != NULL) {
+        pauses += got->rec.kind == SC_RECORD_PAUSE;
+        resumes += got->rec.kind == SC_RECORD_RESUME;
+        pings += got->rec.kind == SC_RECORD_PING;
+        free(got);
+    }
+
+    assert_int_equal(pauses, resumes);
+    assert_int_equal(pings, 1);
+    free(letters);
+    peer_close(&p);
 }
 
 int
@@ -415,6 +479,7 @@ main(void)
         cmocka_unit_test_setup_teardown(test_two_daemons, setup, teardown),
         cmocka_unit_test_setup_teardown(test_stale_socket, setup, teardown),
         cmocka_unit_test_setup_teardown(test_slow_module, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_flood, setup, teardown),
     };
 
     if (sodium_init() < 0) {
