@@ -39,8 +39,7 @@ static ngx_int_t ngx_http_sealchat_check(ngx_http_request_t *r,
 static ngx_uint_t ngx_http_sealchat_key_valid(ngx_str_t *key);
 static ngx_uint_t ngx_http_sealchat_origin_allowed(ngx_http_request_t *r,
     ngx_str_t *origin);
-static ngx_int_t ngx_http_sealchat_upgrade_required(ngx_http_request_t *r,
-    char *name, char *value);
+static ngx_int_t ngx_http_sealchat_upgrade_required(ngx_http_request_t *r);
 static ngx_int_t ngx_http_sealchat_add_header(ngx_http_request_t *r,
     char *name, char *value, size_t len);
 
@@ -62,17 +61,14 @@ ngx_http_sealchat_handshake(ngx_http_request_t *r, ngx_str_t *origin)
 
     ngx_http_sealchat_read_headers(r, &h);
 
-    if (r->http_version != NGX_HTTP_VERSION_11 || !h.upgrade || !h.connection)
-    {
-        return ngx_http_sealchat_upgrade_required(r, "Upgrade", "websocket");
-    }
-
-    if (h.versions != 1
+    if (r->http_version != NGX_HTTP_VERSION_11
+        || !h.upgrade
+        || !h.connection
+        || h.versions != 1
         || h.version.len != 2
         || ngx_strncmp(h.version.data, "13", 2) != 0)
     {
-        return ngx_http_sealchat_upgrade_required(r, "Sec-WebSocket-Version",
-                                                  "13");
+        return ngx_http_sealchat_upgrade_required(r);
     }
 
     *origin = h.origin;
@@ -286,8 +282,7 @@ ngx_http_sealchat_origin_allowed(ngx_http_request_t *r, ngx_str_t *origin)
 
 
 static ngx_int_t
-ngx_http_sealchat_upgrade_required(ngx_http_request_t *r, char *name,
-    char *value)
+ngx_http_sealchat_upgrade_required(ngx_http_request_t *r)
 {
     ngx_int_t  rc;
 
@@ -300,10 +295,19 @@ ngx_http_sealchat_upgrade_required(ngx_http_request_t *r, char *name,
     ngx_str_set(&r->headers_out.status_line, "426 Upgrade Required");
     r->headers_out.content_length_n = 0;
 
-    if (ngx_http_sealchat_add_header(r, name, value, ngx_strlen(value))
-        != NGX_OK
-        || ngx_http_sealchat_add_header(r, "Connection", "upgrade", 7)
-           != NGX_OK)
+    if (ngx_http_sealchat_add_header(r, "Sec-WebSocket-Version", "13", 2)
+        != NGX_OK)
+    {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    /* HTTP/2 knows neither of these */
+
+    if (r->http_version < NGX_HTTP_VERSION_20
+        && (ngx_http_sealchat_add_header(r, "Upgrade", "websocket", 9)
+            != NGX_OK
+            || ngx_http_sealchat_add_header(r, "Connection", "upgrade", 7)
+               != NGX_OK))
     {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
