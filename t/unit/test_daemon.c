@@ -637,6 +637,52 @@ test_many(void **state)
     peer_close(&peers[1]);
 }
 
+/* Runs the program and compares what it says and how it ends. */
+static void
+says(const char *arguments, int status, const char *text)
+{
+    char   command[256], out[1024];
+    FILE  *f;
+    size_t n;
+
+    snprintf(command, sizeof(command), "%s %s 2>&1", daemon_program(),
+             arguments);
+    f = popen(command, "r");
+    assert_non_null(f);
+    n = fread(out, 1, sizeof(out) - 1, f);
+    out[n] = '\0';
+    assert_int_equal(WEXITSTATUS(pclose(f)), status);
+    if (strstr(out, text) == NULL) {
+        fail_msg("sealchatd %s does not say \"%s\" but: %s", arguments, text,
+                 out);
+    }
+}
+
+static void
+test_options(void **state)
+{
+    char  arguments[128];
+    FILE *f;
+
+    (void) state;
+
+    says("-v", 0, "sealchatd 0.");
+    says("-h", 0, "usage: sealchatd");
+    says("-x", 2, "usage: sealchatd");
+    says("stray", 2, "usage: sealchatd");
+    says("-c /nowhere", 1, "/nowhere: No such file or directory");
+
+    snprintf(arguments, sizeof(arguments), "-t -c %s", D.conf);
+    says(arguments, 0, "is in order");
+
+    f = fopen(D.conf, "a");
+    assert_non_null(f);
+    fputs("colour = blue\n", f);
+    fclose(f);
+    says(arguments, 1, "conf:13: unknown key colour in [log]");
+    says(arguments + 3, 1, "conf:13: unknown key colour in [log]");
+}
+
 int
 main(void)
 {
@@ -654,6 +700,7 @@ main(void)
         cmocka_unit_test_setup_teardown(test_kill, setup, teardown),
         cmocka_unit_test_setup_teardown(test_stop, setup, teardown),
         cmocka_unit_test_setup_teardown(test_many, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_options, setup, teardown),
     };
 
     if (sodium_init() < 0) {
