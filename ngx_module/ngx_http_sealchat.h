@@ -91,6 +91,49 @@ struct ngx_http_sealchat_session_s {
 };
 
 
+/* the streams of a link: id to session */
+
+typedef struct {
+    ngx_http_sealchat_session_t     *session;
+    uint32_t                         next;      /* free one */
+    unsigned                         closed:1;  /* by us; their CLOSE is due */
+} ngx_http_sealchat_stream_t;
+
+
+typedef struct {
+    ngx_http_sealchat_stream_t      *elts;      /* elts[0] is not used */
+    uint32_t                         nalloc;
+    uint32_t                         free;
+    uint32_t                         free_last;
+    ngx_uint_t                       sessions;
+} ngx_http_sealchat_streams_t;
+
+
+struct ngx_http_sealchat_link_s {
+    ngx_queue_t                   queue;      /* of all links */
+    ngx_queue_t                   waiting;    /* sessions, until it is up */
+    ngx_queue_t                   blocked;    /* sessions, while it is full */
+    ngx_http_sealchat_streams_t   streams;
+    ngx_http_sealchat_queue_t     out;
+
+    ngx_peer_connection_t         peer;
+    ngx_connection_t             *connection;
+    ngx_pool_t                   *pool;
+    ngx_log_t                     log;
+    ngx_str_t                     name;
+    ngx_msec_t                    send_timeout;
+    ngx_msec_t                    heard;
+
+    u_char                       *start;
+    u_char                       *last;
+
+    unsigned                      connected:1;
+    unsigned                      up:1;
+    unsigned                      paused:1;   /* the sidecar said so */
+    unsigned                      failed:1;
+};
+
+
 /* the handshake: NGX_OK, or how to end the request */
 
 ngx_int_t ngx_http_sealchat_handshake(ngx_http_request_t *r,
@@ -114,6 +157,18 @@ void ngx_http_sealchat_session_close(ngx_http_sealchat_session_t *s,
     ngx_uint_t code, u_char *reason, size_t len);
 
 
+/* between a session and its input */
+
+ngx_uint_t ngx_http_sealchat_session_stopped(ngx_http_sealchat_session_t *s);
+ngx_int_t ngx_http_sealchat_session_parse(ngx_http_sealchat_session_t *s,
+    u_char *pos, u_char *end);
+ngx_int_t ngx_http_sealchat_session_keep(ngx_http_sealchat_session_t *s,
+    u_char *pos, u_char *end);
+void ngx_http_sealchat_session_drop(ngx_http_sealchat_session_t *s);
+u_char *ngx_http_sealchat_session_send(ngx_http_sealchat_session_t *s,
+    ngx_uint_t opcode, size_t len);
+
+
 /*
  * The link.  After "join" the link calls start or refuse, unless the session
  * leaves before; NGX_DECLINED says that there is no link to be had.
@@ -130,26 +185,18 @@ void ngx_http_sealchat_link_pause(ngx_http_sealchat_session_t *s,
 ngx_uint_t ngx_http_sealchat_link_full(ngx_http_sealchat_session_t *s);
 void ngx_http_sealchat_link_leave(ngx_http_sealchat_session_t *s,
     ngx_uint_t code, u_char *reason, size_t len);
-ngx_str_t *ngx_http_sealchat_link_name(ngx_http_sealchat_link_t *link);
 
 
-/* the streams of a link: id to session */
+/* between a link and its input */
 
-typedef struct {
-    ngx_http_sealchat_session_t     *session;
-    uint32_t                         next;      /* free one */
-    unsigned                         closed:1;  /* by us; their CLOSE is due */
-} ngx_http_sealchat_stream_t;
+void ngx_http_sealchat_link_up(ngx_http_sealchat_link_t *link);
+ngx_int_t ngx_http_sealchat_link_parse(ngx_http_sealchat_link_t *link);
+u_char *ngx_http_sealchat_link_put(ngx_http_sealchat_link_t *link,
+    ngx_uint_t kind, uint32_t stream, ngx_uint_t flags, ngx_uint_t code,
+    size_t len);
 
 
-typedef struct {
-    ngx_http_sealchat_stream_t      *elts;      /* elts[0] is not used */
-    uint32_t                         nalloc;
-    uint32_t                         free;
-    uint32_t                         free_last;
-    ngx_uint_t                       sessions;
-} ngx_http_sealchat_streams_t;
-
+/* the streams of a link */
 
 uint32_t ngx_http_sealchat_stream_add(ngx_http_sealchat_streams_t *streams,
     ngx_http_sealchat_session_t *s, ngx_log_t *log);

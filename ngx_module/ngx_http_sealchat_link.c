@@ -13,31 +13,6 @@
 #define NGX_HTTP_SEALCHAT_LINK_READS   8
 
 
-struct ngx_http_sealchat_link_s {
-    ngx_queue_t                   queue;      /* of all links */
-    ngx_queue_t                   waiting;    /* sessions, until it is up */
-    ngx_queue_t                   blocked;    /* sessions, while it is full */
-    ngx_http_sealchat_streams_t   streams;
-    ngx_http_sealchat_queue_t     out;
-
-    ngx_peer_connection_t         peer;
-    ngx_connection_t             *connection;
-    ngx_pool_t                   *pool;
-    ngx_log_t                     log;
-    ngx_str_t                     name;
-    ngx_msec_t                    send_timeout;
-    ngx_msec_t                    heard;
-
-    u_char                       *start;
-    u_char                       *last;
-
-    unsigned                      connected:1;
-    unsigned                      up:1;
-    unsigned                      paused:1;   /* the sidecar said so */
-    unsigned                      failed:1;
-};
-
-
 static ngx_http_sealchat_link_t *ngx_http_sealchat_link_find(
     ngx_peer_connection_t *pc);
 static ngx_http_sealchat_link_t *ngx_http_sealchat_link_create(
@@ -46,23 +21,11 @@ static ngx_int_t ngx_http_sealchat_link_connect(
     ngx_http_sealchat_link_t *link, ngx_msec_t timeout);
 static ngx_int_t ngx_http_sealchat_link_connected(
     ngx_http_sealchat_link_t *link);
-static void ngx_http_sealchat_link_up(ngx_http_sealchat_link_t *link);
 
 static void ngx_http_sealchat_link_read_handler(ngx_event_t *rev);
 static void ngx_http_sealchat_link_timeout(ngx_http_sealchat_link_t *link);
-static ngx_int_t ngx_http_sealchat_link_parse(ngx_http_sealchat_link_t *link);
-static const char *ngx_http_sealchat_link_record(
-    ngx_http_sealchat_link_t *link, struct sc_record *rec, u_char *payload);
-static const char *ngx_http_sealchat_link_stream_record(
-    ngx_http_sealchat_link_t *link, struct sc_record *rec, u_char *payload);
-static void ngx_http_sealchat_link_closed_stream(
-    ngx_http_sealchat_link_t *link, ngx_http_sealchat_stream_t *st,
-    struct sc_record *rec, u_char *payload);
 
 static void ngx_http_sealchat_link_write_handler(ngx_event_t *wev);
-static u_char *ngx_http_sealchat_link_put(ngx_http_sealchat_link_t *link,
-    ngx_uint_t kind, uint32_t stream, ngx_uint_t flags, ngx_uint_t code,
-    size_t len);
 static void ngx_http_sealchat_link_unblock(ngx_http_sealchat_link_t *link);
 
 static void ngx_http_sealchat_link_break(ngx_http_sealchat_link_t *link,
@@ -292,7 +255,7 @@ ngx_http_sealchat_link_connected(ngx_http_sealchat_link_t *link)
 
 /* both ends have said HELLO */
 
-static void
+void
 ngx_http_sealchat_link_up(ngx_http_sealchat_link_t *link)
 {
     ngx_queue_t                  *q;
@@ -440,173 +403,6 @@ ngx_http_sealchat_link_timeout(ngx_http_sealchat_link_t *link)
 }
 
 
-static ngx_int_t
-ngx_http_sealchat_link_parse(ngx_http_sealchat_link_t *link)
-{
-    u_char            *p;
-    const char        *err;
-    struct sc_record   rec;
-
-    p = link->start;
-
-    while (link->last - p >= (ssize_t) SC_RECORD_HEADER) {
-
-        err = sc_record_get(p, &rec);
-
-        if (err) {
-            goto invalid;
-        }
-
-        if ((size_t) (link->last - p) < SC_RECORD_HEADER + rec.length) {
-            break;
-        }
-
-        err = ngx_http_sealchat_link_record(link, &rec,
-                                            p + SC_RECORD_HEADER);
-        if (err) {
-            goto invalid;
-        }
-
-        p += SC_RECORD_HEADER + rec.length;
-    }
-
-    if (p != link->start) {
-        ngx_memmove(link->start, p, link->last - p);
-        link->last = link->start + (link->last - p);
-    }
-
-    return NGX_OK;
-
-invalid:
-
-    ngx_log_error(NGX_LOG_ERR, link->connection->log, 0,
-                  "sidecar sent an invalid record: %s "
-                  "(kind %ud, stream %uD, length %uD)",
-                  err, (unsigned) rec.kind, rec.stream, rec.length);
-
-    return NGX_ERROR;
-}
-
-
-/* NULL, or what is wrong with the record */
-
-static const char *
-ngx_http_sealchat_link_record(ngx_http_sealchat_link_t *link,
-    struct sc_record *rec, u_char *payload)
-{
-    const char  *err;
-
-    if (!link->up) {
-
-        if (rec->kind != SC_RECORD_HELLO) {
-            return "the first record is not HELLO";
-        }
-
-        err = sc_hello_get(payload);
-
-        if (err == NULL) {
-            ngx_http_sealchat_link_up(link);
-        }
-
-        return err;
-    }
-
-    switch (rec->kind) {
-
-    case SC_RECORD_HELLO:
-        return "a second HELLO";
-
-    case SC_RECORD_OPEN:
-        return "OPEN from the sidecar";
-
-    case SC_RECORD_PING:
-        if (!(rec->flags & SC_RECORD_FLAG_ANSWER)) {
-            (void) ngx_http_sealchat_link_put(link, SC_RECORD_PING, 0,
-                                              SC_RECORD_FLAG_ANSWER, 0, 0);
-        }
-
-        return NULL;
-
-    case SC_RECORD_PAUSE:
-    case SC_RECORD_RESUME:
-        if (rec->stream) {
-            break;
-        }
-
-        link->paused = (rec->kind == SC_RECORD_PAUSE);
-
-        if (!link->paused) {
-            ngx_post_event(link->connection->write, &ngx_posted_events);
-        }
-
-        return NULL;
-    }
-
-    return ngx_http_sealchat_link_stream_record(link, rec, payload);
-}
-
-
-static const char *
-ngx_http_sealchat_link_stream_record(ngx_http_sealchat_link_t *link,
-    struct sc_record *rec, u_char *payload)
-{
-    ngx_http_sealchat_stream_t  *st;
-
-    st = ngx_http_sealchat_stream_find(&link->streams, rec->stream);
-
-    if (st == NULL) {
-        return "no such stream";
-    }
-
-    if (rec->kind == SC_RECORD_CLOSE) {
-
-        if (st->session
-            && rec->code != WS_CLOSE_NONE
-            && !ws_close_code_valid(rec->code))
-        {
-            return "no such close code";
-        }
-
-        ngx_http_sealchat_link_closed_stream(link, st, rec, payload);
-
-        return NULL;
-    }
-
-    if (st->session == NULL) {
-        /* sent before our CLOSE came there */
-        return NULL;
-    }
-
-    switch (rec->kind) {
-
-    case SC_RECORD_DATA:
-        ngx_http_sealchat_session_data(st->session, payload, rec->length);
-        break;
-
-    default: /* SC_RECORD_PAUSE, SC_RECORD_RESUME */
-        ngx_http_sealchat_session_hold(st->session,
-                                       rec->kind == SC_RECORD_PAUSE);
-    }
-
-    return NULL;
-}
-
-
-static void
-ngx_http_sealchat_link_closed_stream(ngx_http_sealchat_link_t *link,
-    ngx_http_sealchat_stream_t *st, struct sc_record *rec, u_char *payload)
-{
-    /* an open session answers with our CLOSE */
-
-    if (st->session) {
-        ngx_http_sealchat_session_close(st->session, rec->code, payload,
-                                        rec->length);
-    }
-
-    ngx_http_sealchat_stream_free(&link->streams, rec->stream);
-}
-
-
 static void
 ngx_http_sealchat_link_write_handler(ngx_event_t *wev)
 {
@@ -682,7 +478,7 @@ ngx_http_sealchat_link_write_handler(ngx_event_t *wev)
  * marked as failed and broken at the end of this turn of the event loop.
  */
 
-static u_char *
+u_char *
 ngx_http_sealchat_link_put(ngx_http_sealchat_link_t *link, ngx_uint_t kind,
     uint32_t stream, ngx_uint_t flags, ngx_uint_t code, size_t len)
 {
@@ -875,13 +671,6 @@ ngx_http_sealchat_link_leave(ngx_http_sealchat_session_t *s,
     }
 
     s->stream = 0;
-}
-
-
-ngx_str_t *
-ngx_http_sealchat_link_name(ngx_http_sealchat_link_t *link)
-{
-    return &link->name;
 }
 
 

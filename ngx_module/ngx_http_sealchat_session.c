@@ -19,28 +19,10 @@ static void ngx_http_sealchat_read_handler(ngx_event_t *rev);
 static void ngx_http_sealchat_shutdown(ngx_http_sealchat_session_t *s);
 static void ngx_http_sealchat_timeout(ngx_http_sealchat_session_t *s);
 static void ngx_http_sealchat_read(ngx_http_sealchat_session_t *s);
-static ngx_uint_t ngx_http_sealchat_stopped(ngx_http_sealchat_session_t *s);
-static ngx_int_t ngx_http_sealchat_parse(ngx_http_sealchat_session_t *s,
-    u_char *pos, u_char *end);
-static ngx_int_t ngx_http_sealchat_keep_rest(ngx_http_sealchat_session_t *s,
-    u_char *pos, u_char *end);
-static ngx_int_t ngx_http_sealchat_message(ngx_http_sealchat_session_t *s,
-    ws_piece_t *piece);
-static ngx_int_t ngx_http_sealchat_gather(ngx_http_sealchat_session_t *s,
-    ws_piece_t *piece);
-static void ngx_http_sealchat_ping(ngx_http_sealchat_session_t *s,
-    ws_piece_t *piece);
-static void ngx_http_sealchat_peer_close(ngx_http_sealchat_session_t *s,
-    ws_piece_t *piece);
-static void ngx_http_sealchat_fail(ngx_http_sealchat_session_t *s,
-    ngx_uint_t code, u_char *reason, size_t len);
 
 static void ngx_http_sealchat_write_handler(ngx_event_t *wev);
 static void ngx_http_sealchat_sent(ngx_http_sealchat_session_t *s);
-static u_char *ngx_http_sealchat_send_frame(ngx_http_sealchat_session_t *s,
-    ngx_uint_t opcode, size_t len);
 static void ngx_http_sealchat_abort(ngx_http_sealchat_session_t *s);
-static void ngx_http_sealchat_drop_input(ngx_http_sealchat_session_t *s);
 static void ngx_http_sealchat_end(ngx_http_sealchat_session_t *s);
 static void ngx_http_sealchat_finalize(ngx_http_sealchat_session_t *s,
     ngx_int_t rc);
@@ -160,7 +142,7 @@ ngx_http_sealchat_session_start(ngx_http_sealchat_session_t *s)
 
     ngx_log_error(NGX_LOG_INFO, c->log, 0,
                   "sealchat session opened, link: \"%V\", stream: %uD",
-                  ngx_http_sealchat_link_name(s->link), s->stream);
+                  &s->link->name, s->stream);
 
     if (ngx_http_sealchat_send_upgrade(r) != NGX_OK) {
         ngx_http_sealchat_finalize(s, NGX_ERROR);
@@ -177,7 +159,7 @@ ngx_http_sealchat_session_start(ngx_http_sealchat_session_t *s)
     b = r->header_in;
 
     if (b->pos < b->last
-        && ngx_http_sealchat_keep_rest(s, b->pos, b->last) != NGX_OK)
+        && ngx_http_sealchat_session_keep(s, b->pos, b->last) != NGX_OK)
     {
         ngx_http_sealchat_finalize(s, NGX_ERROR);
         return;
@@ -241,7 +223,7 @@ ngx_http_sealchat_session_data(ngx_http_sealchat_session_t *s, u_char *data,
         return;
     }
 
-    p = ngx_http_sealchat_send_frame(s, WS_OPCODE_BINARY, len);
+    p = ngx_http_sealchat_session_send(s, WS_OPCODE_BINARY, len);
     if (p == NULL) {
         return;
     }
@@ -296,7 +278,7 @@ ngx_http_sealchat_session_close(ngx_http_sealchat_session_t *s,
     s->closing = 1;
     s->close_code = code;
 
-    ngx_http_sealchat_drop_input(s);
+    ngx_http_sealchat_session_drop(s);
     ngx_http_sealchat_link_leave(s, code, reason, len);
 
     n = ws_put_close(frame, code, reason, len);
@@ -395,7 +377,7 @@ ngx_http_sealchat_timeout(ngx_http_sealchat_session_t *s)
 
     slcf = ngx_http_get_module_loc_conf(s->request, ngx_http_sealchat_module);
 
-    if (ngx_http_sealchat_send_frame(s, WS_OPCODE_PING, 0) == NULL) {
+    if (ngx_http_sealchat_session_send(s, WS_OPCODE_PING, 0) == NULL) {
         return;
     }
 
@@ -421,7 +403,7 @@ ngx_http_sealchat_read(ngx_http_sealchat_session_t *s)
 
     for (i = 0; i < NGX_HTTP_SEALCHAT_READS; i++) {
 
-        if (ngx_http_sealchat_stopped(s)) {
+        if (ngx_http_sealchat_session_stopped(s)) {
             goto stopped;
         }
 
@@ -450,7 +432,7 @@ ngx_http_sealchat_read(ngx_http_sealchat_session_t *s)
 
         heard = 1;
 
-        rc = ngx_http_sealchat_parse(s, p, p + n);
+        rc = ngx_http_sealchat_session_parse(s, p, p + n);
 
         if (rest) {
             ngx_free(rest);
@@ -498,214 +480,6 @@ done:
     if (ngx_handle_read_event(rev, 0) != NGX_OK) {
         ngx_http_sealchat_finalize(s, NGX_ERROR);
     }
-}
-
-
-static ngx_uint_t
-ngx_http_sealchat_stopped(ngx_http_sealchat_session_t *s)
-{
-    if (s->closing) {
-        return 0;
-    }
-
-    return s->held || s->choked || ngx_http_sealchat_link_full(s);
-}
-
-
-static ngx_int_t
-ngx_http_sealchat_parse(ngx_http_sealchat_session_t *s, u_char *pos,
-    u_char *end)
-{
-    ws_piece_t  piece;
-
-    while (pos < end) {
-
-        if (ngx_http_sealchat_stopped(s)) {
-            return ngx_http_sealchat_keep_rest(s, pos, end);
-        }
-
-        switch (ws_parse(&s->parser, &pos, end, &piece)) {
-
-        case WS_AGAIN:
-            break;
-
-        case WS_DATA:
-            if (!s->closing
-                && ngx_http_sealchat_message(s, &piece) != NGX_OK)
-            {
-                return NGX_ERROR;
-            }
-
-            break;
-
-        case WS_PING:
-            if (!s->closing) {
-                ngx_http_sealchat_ping(s, &piece);
-            }
-
-            break;
-
-        case WS_PONG:
-            break;
-
-        case WS_CLOSE:
-            ngx_http_sealchat_peer_close(s, &piece);
-            break;
-
-        case WS_ERROR:
-            ngx_log_error(NGX_LOG_INFO, s->request->connection->log, 0,
-                          "client sent an invalid frame: %*s", piece.len,
-                          piece.data);
-            ngx_http_sealchat_fail(s, piece.code, (u_char *) piece.data,
-                                   piece.len);
-            break;
-        }
-    }
-
-    return NGX_OK;
-}
-
-
-static ngx_int_t
-ngx_http_sealchat_keep_rest(ngx_http_sealchat_session_t *s, u_char *pos,
-    u_char *end)
-{
-    s->rest_len = end - pos;
-
-    s->rest = ngx_alloc(s->rest_len, s->request->connection->log);
-    if (s->rest == NULL) {
-        return NGX_ERROR;
-    }
-
-    ngx_memcpy(s->rest, pos, s->rest_len);
-
-    return NGX_OK;
-}
-
-
-static ngx_int_t
-ngx_http_sealchat_message(ngx_http_sealchat_session_t *s, ws_piece_t *piece)
-{
-    u_char  *data;
-    size_t   len;
-
-    if (piece->last && s->message == NULL) {
-        data = (u_char *) piece->data;
-        len = piece->len;
-
-    } else {
-        if (ngx_http_sealchat_gather(s, piece) != NGX_OK) {
-            return NGX_ERROR;
-        }
-
-        if (!piece->last) {
-            return NGX_OK;
-        }
-
-        data = s->message;
-        len = s->message_len;
-    }
-
-    if (len == 0) {
-        ngx_log_error(NGX_LOG_INFO, s->request->connection->log, 0,
-                      "client sent an empty message");
-        ngx_http_sealchat_fail(s, WS_CLOSE_INVALID,
-                               (u_char *) "empty message",
-                               sizeof("empty message") - 1);
-        return NGX_OK;
-    }
-
-    ngx_http_sealchat_link_data(s, data, len);
-
-    s->frames_in++;
-    s->bytes_in += len;
-
-    ngx_http_sealchat_drop_input(s);
-
-    return NGX_OK;
-}
-
-
-/* grows with what has come, whatever length a frame claims */
-
-static ngx_int_t
-ngx_http_sealchat_gather(ngx_http_sealchat_session_t *s, ws_piece_t *piece)
-{
-    u_char  *p;
-    size_t   size;
-
-    if (piece->len == 0) {
-        return NGX_OK;
-    }
-
-    if (s->message_size - s->message_len < piece->len) {
-
-        size = ngx_max(2 * s->message_size, s->message_len + piece->len);
-
-        p = ngx_alloc(size, s->request->connection->log);
-        if (p == NULL) {
-            return NGX_ERROR;
-        }
-
-        if (s->message) {
-            ngx_memcpy(p, s->message, s->message_len);
-            ngx_free(s->message);
-        }
-
-        s->message = p;
-        s->message_size = size;
-    }
-
-    ngx_memcpy(s->message + s->message_len, piece->data, piece->len);
-    s->message_len += piece->len;
-
-    return NGX_OK;
-}
-
-
-static void
-ngx_http_sealchat_ping(ngx_http_sealchat_session_t *s, ws_piece_t *piece)
-{
-    u_char                        *p;
-    ngx_http_sealchat_loc_conf_t  *slcf;
-
-    p = ngx_http_sealchat_send_frame(s, WS_OPCODE_PONG, piece->len);
-    if (p == NULL) {
-        return;
-    }
-
-    ngx_memcpy(p, piece->data, piece->len);
-
-    slcf = ngx_http_get_module_loc_conf(s->request, ngx_http_sealchat_module);
-
-    if (s->out.size > slcf->send_queue) {
-        s->choked = 1;
-    }
-}
-
-
-static void
-ngx_http_sealchat_peer_close(ngx_http_sealchat_session_t *s,
-    ws_piece_t *piece)
-{
-    s->closed = 1;
-
-    ngx_http_sealchat_session_close(s, piece->code, NULL, 0);
-}
-
-
-/* the stream of frames is beyond repair */
-
-static void
-ngx_http_sealchat_fail(ngx_http_sealchat_session_t *s, ngx_uint_t code,
-    u_char *reason, size_t len)
-{
-    /* what the client is still sending must not reset what we have said */
-
-    s->request->lingering_close = 1;
-    s->closed = 1;
-
-    ngx_http_sealchat_session_close(s, code, reason, len);
 }
 
 
@@ -822,8 +596,8 @@ ngx_http_sealchat_sent(ngx_http_sealchat_session_t *s)
 
 /* queues a frame and returns where its payload goes */
 
-static u_char *
-ngx_http_sealchat_send_frame(ngx_http_sealchat_session_t *s,
+u_char *
+ngx_http_sealchat_session_send(ngx_http_sealchat_session_t *s,
     ngx_uint_t opcode, size_t len)
 {
     size_t             n;
@@ -861,19 +635,6 @@ ngx_http_sealchat_abort(ngx_http_sealchat_session_t *s)
 }
 
 
-static void
-ngx_http_sealchat_drop_input(ngx_http_sealchat_session_t *s)
-{
-    if (s->message) {
-        ngx_free(s->message);
-        s->message = NULL;
-    }
-
-    s->message_len = 0;
-    s->message_size = 0;
-}
-
-
 /* gives back all that the session holds, on whatever way it has ended */
 
 static void
@@ -896,7 +657,7 @@ ngx_http_sealchat_end(ngx_http_sealchat_session_t *s)
     ngx_http_sealchat_link_leave(s, s->close_code, NULL, 0);
     ngx_http_sealchat_upstream_free(s->request, 0);
 
-    ngx_http_sealchat_drop_input(s);
+    ngx_http_sealchat_session_drop(s);
     ngx_http_sealchat_queue_free(&s->out);
 
     if (s->rest) {

@@ -155,7 +155,8 @@ subtest 'a sidecar that does not greet' => sub {
 subtest 'one failure of the peer for one failed connect' => sub {
     my $chat = SealChat::Chat->new(
         echo => ['--no-hello'], location => 'sealchat_connect_timeout 400ms;',
-        server => "max_fails=2 fail_timeout=60s; server unix:/nonexistent down");
+        server => 'max_fails=2 fail_timeout=60s; '
+                  . 'server unix:/nonexistent down');
     my @waiting = map {
         my $ws = SealChat::WebSocket->connect($chat->nginx->port);
         $ws->write("GET /chat HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\n"
@@ -205,8 +206,8 @@ subtest 'a port where no sidecar listens' => sub {
     eval { SealChat::WebSocket->new($nginx->port) };
     like($@, qr{HTTP/1.1 502}, 'the upgrade is refused');
     is($nginx->stop, '', 'nothing alarming in the log');
-    like($nginx->error_log, qr/\[error\].*failed \(111: Connection refused\)(?#
-                               ) while connecting to sidecar/, 'the error log says which');
+    like($nginx->error_log, qr/\[error\].*failed \(111: Connection (?#
+                               )refused\) while connecting to sidecar/, 'the error log says which');
 };
 
 done_testing();
