@@ -244,6 +244,7 @@ struct sample_set {
     uint8_t         wraps[SC_WRAP_KINDS * (SC_WRAP_MAX + 2)];
     struct sc_bytes account_bytes, roster_bytes;
     struct sc_list  list;
+    size_t          message_ct;    /* of kind 5; 0: as its suite wants */
 };
 
 static inline void
@@ -268,6 +269,9 @@ sample_set_wraps(struct sample_set *set, const struct sample_world *world,
             wrap.key_id = kem_id;
             if (roster->suite == SC_SUITE_RSA) {
                 wrap.ct.n = 1810;
+            }
+            if (set->message_ct) {
+                wrap.ct.n = set->message_ct;
             }
         }
 

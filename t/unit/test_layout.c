@@ -360,6 +360,7 @@ test_hello_refusals(void **state)
         "not the encoding of an RSA-3072 key with exponent 65537");
     HELLO_REFUSED(33, 0x80, "an RSA modulus of fewer than 3072 bits");
     HELLO_REFUSED(416, 1, "an even RSA modulus");
+    HELLO_REFUSED(416, 3, "an even RSA modulus");
 
     in.suite = SC_SUITE_X25519;
     n = sc_hello_build(buf, sizeof(buf), &in, world.session.sk);

@@ -280,6 +280,16 @@ test_set_wraps(void **state)
     wrap[77] ^= 1;          /* the name of the account key */
     expect(SC_E_BAD_WRAPS, "two account keys in one generation");
 
+    set.message_ct = 1810;
+    begin();
+    expect(SC_E_BAD_WRAPS,
+           "a wrapped message key of another length than its suite's");
+    set.message_ct = 64;
+    sample_set(&set, &world, &rsa);
+    expect(SC_E_BAD_WRAPS,
+           "a wrapped message key of another length than its suite's");
+    set.message_ct = 0;
+
     /* the wraps of an RSA key under a roster of an X25519 one */
     sample_set(&set, &world, &roster);
     sample_set_wraps(&set, &world, &rsa, hash);
