@@ -468,3 +468,17 @@ describe("a conversation through a service that lies", () => {
     chat.close();
   });
 });
+
+test("a service that takes no registrations", async () => {
+  const closed = await startService({ registration: "off" });
+  try {
+    const device = createInbox({ service: closed, platform: nodePlatform() });
+    await device.start();
+    await refusedAs("registration-closed", device.register({
+      account: "potter@example.org", password: PASSWORD, suite: 2,
+    }));
+    assert.equal(device.device, undefined);
+  } finally {
+    await closed.stop();
+  }
+});

@@ -13,7 +13,9 @@ import * as names from "../../web/src/crypto/names.ts";
 import { idOf, verifyClaim, verifyThing } from "../../web/src/crypto/signed.ts";
 import { decodeAccount, encodeAccount } from "../../web/src/wire/account.ts";
 import { encodeClaim, type Role } from "../../web/src/wire/auth.ts";
-import { concat, equal, fromBase64Url, fromHex, toBase64Url, toHex, toUtf8, type Bytes } from "../../web/src/wire/bytes.ts";
+import {
+  concat, equal, fromBase64Url, fromHex, toBase64Url, toHex, toUtf8, type Bytes,
+} from "../../web/src/wire/bytes.ts";
 import { decodeEnvelope, encodeEnvelope } from "../../web/src/wire/envelope.ts";
 import * as frames from "../../web/src/wire/frames.gen.ts";
 import { decodeHello, encodeHello } from "../../web/src/wire/hello.ts";

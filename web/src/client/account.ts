@@ -13,7 +13,9 @@ import { hash } from "../crypto/hash.ts";
 import { sealKey, unwrapKey, wrapKey, wrapsHash } from "../crypto/vault.ts";
 import { encodeAccount } from "../wire/account.ts";
 import { Role } from "../wire/auth.ts";
-import { compare, copy, equal, toBase64Url, toHex, toUtf8, ZERO_ID, type Bytes } from "../wire/bytes.ts";
+import {
+  compare, copy, equal, toBase64Url, toHex, toUtf8, ZERO_ID, type Bytes,
+} from "../wire/bytes.ts";
 import * as f from "../wire/frames.gen.ts";
 import { encodeRoster } from "../wire/roster.ts";
 import { KDF_ID, ROSTER_DEVICES_MAX } from "../wire/sizes.ts";
@@ -87,7 +89,7 @@ export async function register(
   const cid = await cidOf(identity.pk);
   const serverSalt = await withStream(options, cid, (stream) =>
     saltOf(stream, accountId),
-  );
+  ).catch(noRegistrations);
   progress?.("password");
   const byPassword = await passwordKeys({
     password, secretKey, accountId, serverSalt,
@@ -127,6 +129,16 @@ export async function register(
       recoveryCode: await writeSecret(recoveryCode),
     },
   };
+}
+
+/** A service that takes none does not even answer for a customer that it does
+ * not have. */
+function noRegistrations(error: unknown): never {
+  if (error instanceof ClientError && error.code === "not-here") {
+    throw new ClientError(
+      "registration-closed", "This service takes no registrations.");
+  }
+  throw error;
 }
 
 /** The first generation of an account: its keys, wrapped, and what signs for
