@@ -92,10 +92,11 @@ module: $(BUILD)/$(SO) ## build the nginx module; NGINX_SRC=dir: against that tr
 # A tree of links, because nginx's configure writes a Makefile beside itself.
 # $(1) is the folder, $(2) are flags for compiler and linker.
 define configure_module
-	rm -rf $(1) && mkdir -p $(1)/nginx
-	ln -s $(abspath $(NGINX_SRC))/* $(1)/nginx/
-	rm -f $(1)/nginx/Makefile
-	cd $(1)/nginx && \
+	@echo "  configuring nginx in $(1)"
+	@rm -rf $(1) && mkdir -p $(1)/nginx
+	@ln -s $(abspath $(NGINX_SRC))/* $(1)/nginx/
+	@rm -f $(1)/nginx/Makefile
+	@cd $(1)/nginx && \
 	    NGX_CONF_FLAGS=(--with-compat) && \
 	    if [ -r ./conf_flags ]; then . ./conf_flags; fi && \
 	    configure=./configure && \
@@ -105,7 +106,7 @@ define configure_module
 	        --builddir=$(abspath $(1))/objs \
 	        --add-dynamic-module=$(CURDIR) > ../configure.log || \
 	      { tail -n 20 ../configure.log >&2; exit 1; }; }
-	touch $(1)/.configured
+	@touch $(1)/.configured
 endef
 
 define build_module
@@ -175,9 +176,10 @@ $(FRAMES_TS): $(BUILD)/t/tools/frames2ts
 	@echo "  wrote $@"
 
 web/dist/manifest.json: $(NPM_DONE) $(FRAMES_TS) $(WEB_SRC)
-	cd web && $(abspath $(NODE)) node_modules/typescript/bin/tsc --noEmit
-	cd web && $(abspath $(NODE)) build.mjs
+	@cd web && $(abspath $(NODE)) node_modules/typescript/bin/tsc --noEmit
+	@cd web && $(abspath $(NODE)) build.mjs
 	@touch $@
+	@echo "  built web/dist"
 
 
 # --- tools and benchmarks ----------------------------------------------------
