@@ -126,13 +126,14 @@ test_broken_records(void **state)
     };
 
     struct peer p;
+    uint8_t     bytes[SC_RECORD_HEADER + 1] = { 0 };
 
     (void) state;
 
     for (size_t i = 0; i < sizeof(wrongs) / sizeof(wrongs[0]); i++) {
         peer_open(&p, &D);
-        write_all(p.fd, wrongs[i].bytes, SC_RECORD_HEADER);
-        write_all(p.fd, "x", 1);
+        memcpy(bytes, wrongs[i].bytes, SC_RECORD_HEADER);
+        write_all(p.fd, bytes, sizeof(bytes));
         peer_expect_end(&p);
         if (!log_has(&D, wrongs[i].log)) {
             fail_msg("nothing in the log of \"%s\"", wrongs[i].log);
