@@ -177,7 +177,7 @@ check_wraps(struct sc_list list, struct sc_account_set *set)
 {
     const struct sc_wrap *ak = &set->wraps[SC_WRAP_AK - 1];
     const struct sc_wrap *recovery = &set->wraps[SC_WRAP_AK_RECOVERY - 1];
-    struct sc_blob        blob;
+    struct sc_blob        blob = { { NULL, 0 } };
     const char           *wrong;
     unsigned              kind;
     uint8_t               hash[32];

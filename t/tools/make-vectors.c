@@ -118,7 +118,7 @@ entry(const char *name, const char *fails, const char *reason)
     key("valid");
     fputs(fails ? "false" : "true", out);
 
-    if (fails) {
+    if (fails && reason) {
         text("fails", fails);
         text("reason", reason);
     }
@@ -882,7 +882,7 @@ set_entry(const char *name, enum sc_error_code expected,
 {
     struct sc_account_set checked;
     struct sc_list        list = set->list;
-    struct sc_blob        blob;
+    struct sc_blob        blob = { { NULL, 0 } };
     const char           *why;
     int                   first = 1;
 
