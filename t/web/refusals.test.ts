@@ -266,13 +266,12 @@ describe("a login goes no further", () => {
 describe("a conversation through a service that lies", () => {
   const texts = (c?: { messages: readonly { text: string }[] }) =>
     c?.messages.map((m) => m.text) ?? [];
-  const known = new Set<string>();
 
   async function begin(first: string) {
-    for (const { sid } of inbox.conversations) known.add(sid);
     const chat = await chatThroughProxy();
     await chat.send(first);
-    const fresh = () => inbox.conversations.find(({ sid }) => !known.has(sid));
+    const fresh = () => inbox.conversations.find(
+      (c) => c.safetyNumber === chat.safetyNumber);
     await until("the customer has it", fresh);
     const { sid } = fresh()!;
     return { chat, sid, seen: () => inbox.conversations.find((c) => c.sid === sid) };
