@@ -61,6 +61,10 @@ fixture_reopen(struct fixture *f)
     fixture_open(f);
 }
 
+/* Runs the body first as things are, then after a close and an open. */
+#define TWICE(f)  for (int again_ = 0; again_ < 2; \
+                       again_ ? (void) 0 : fixture_reopen(f), again_++)
+
 static inline int
 fixture_setup(void **state)
 {
