@@ -56,7 +56,7 @@ number(const char *name, uint64_t value)
     fprintf(out, "%llu", (unsigned long long) value);
 }
 
-static void
+void
 print_hex(const uint8_t *p, size_t n)
 {
     fputc('"', out);

@@ -28,6 +28,7 @@ void file_end(void);
 void key(const char *name);
 void text(const char *name, const char *value);
 void number(const char *name, uint64_t value);
+void print_hex(const uint8_t *p, size_t n);
 void hex(const char *name, const uint8_t *p, size_t n);
 void open_object(const char *name);
 void close_object(void);
