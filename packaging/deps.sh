@@ -11,8 +11,8 @@ build_packages='gcc make pkg-config libc6-dev nginx nginx-dev libssl-dev
     libpcre2-dev zlib1g-dev libuv1-dev libsodium-dev liblmdb-dev libinih-dev
     ca-certificates'
 test_packages='perl libcmocka-dev libjansson-dev libasan8 libubsan1
-    libtest-base-perl libprotocol-websocket-perl chromium fonts-dejavu-core
-    cppcheck clang-tidy shellcheck'
+    libtest-base-perl libprotocol-websocket-perl chromium firefox-esr
+    fonts-dejavu-core cppcheck clang-tidy shellcheck'
 bench_packages='libnginx-mod-nchan'
 
 node_wanted=22

@@ -51,7 +51,7 @@ export async function bundleForNode(entries, outdir, options = {}) {
     target: ["node22"],
     platform: "node",
     packages: "bundle",
-    external: ["playwright-core"],
+    external: ["playwright-core", "puppeteer-core"],
     sourcemap: "inline",
     ...options,
   });
