@@ -16,6 +16,8 @@ export interface ComposerProps {
   placeholder: string;
   /** Resolves once the text is kept on this device. */
   send: (text: string) => Promise<void>;
+  /** Something is being written. */
+  typed?: () => void;
   field?: Ref<HTMLTextAreaElement>;
 }
 
@@ -30,7 +32,8 @@ function problemOf(text: string): string | undefined {
     : undefined;
 }
 
-export function Composer({ label, placeholder, send, field }: ComposerProps) {
+export function Composer(props: ComposerProps) {
+  const { label, placeholder, send, typed, field } = props;
   const [text, setText] = useState("");
   const [failure, setFailure] = useState<string>();
   const area = useRef<HTMLTextAreaElement>(null);
@@ -88,6 +91,7 @@ export function Composer({ label, placeholder, send, field }: ComposerProps) {
           onInput={(event) => {
             setText(event.currentTarget.value);
             setFailure(undefined);
+            typed?.();
           }}
           onKeyDown={(event) => {
             if (event.key !== "Enter" || event.shiftKey || event.isComposing) {

@@ -2,7 +2,7 @@
 
 import type { ComponentChildren } from "preact";
 
-function Icon(props: { size?: number; children: ComponentChildren }) {
+export function Icon(props: { size?: number; children: ComponentChildren }) {
   const size = props.size ?? 20;
 
   return (
@@ -110,6 +110,14 @@ export const TwoTicks = () => (
   <Icon size={14}>
     <path d="M1 10.8l3.8 3.8L12 6M9.8 13.6l1.2 1L19 6" />
   </Icon>
+);
+
+/** The bubble's own colour strokes the ticks: see .filled. */
+export const FilledTicks = () => (
+  <svg class="icon filled" width={19} height={14} viewBox="0 0 27 20" aria-hidden="true">
+    <rect x="0" y="1" width="27" height="18" rx="9" />
+    <path d="M5 10.6l3.6 3.6 6.6-7.6M13 13.4l1 .8L20.6 6.6" />
+  </svg>
 );
 
 export const Cross = () => (

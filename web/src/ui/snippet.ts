@@ -8,6 +8,8 @@ export interface SnippetParts {
   readonly integrity: string;
   /** What visitors see; may be empty. */
   readonly name: string;
+  /** The least generation of keys that the widget may use; 1 if left out. */
+  readonly minGeneration?: number;
 }
 
 function escaped(text: string): string {
@@ -25,6 +27,9 @@ export function snippetText(parts: SnippetParts): string {
     `data-cid="${parts.cid}"`,
     `data-service="${parts.service}"`,
   ];
+  if ((parts.minGeneration ?? 1) > 1) {
+    attributes.push(`data-min-generation="${parts.minGeneration}"`);
+  }
   if (parts.name !== "") attributes.push(`data-name="${escaped(parts.name)}"`);
 
   return `<script ${attributes.join("\n  ")}\n  defer></script>`;
