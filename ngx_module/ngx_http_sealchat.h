@@ -36,6 +36,12 @@ typedef struct {
     size_t                           send_queue;
     ngx_msec_t                       ping_interval;
     ngx_msec_t                       ping_timeout;
+    ngx_msec_t                       auth_timeout;
+    ngx_msec_t                       max_lifetime;
+    ngx_uint_t                       rate_messages;     /* a second */
+    size_t                           rate_bytes;
+    ngx_uint_t                       links;
+    ngx_flag_t                       next_upstream;
     ngx_array_t                     *allowed_origins;   /* ngx_str_t */
 } ngx_http_sealchat_loc_conf_t;
 
@@ -55,13 +61,19 @@ struct ngx_http_sealchat_session_s {
     ngx_queue_t                      queue;     /* of the link */
     uint32_t                         stream;
 
+    ngx_uint_t                       link_number;
+
     uint16_t                         close_code;
+    ngx_str_t                        close_reason;
+
+    u_char                           role;      /* 0: not authenticated */
 
     unsigned                         queued:1;
     unsigned                         open:1;    /* the 101 is on its way */
     unsigned                         held:1;    /* the sidecar said PAUSE */
     unsigned                         paused:1;  /* so did we */
     unsigned                         choked:1;  /* pings, and nothing read */
+    unsigned                         limited:1; /* sealchat_rate is used up */
     unsigned                         pinged:1;
     unsigned                         closing:1; /* our Close is queued */
     unsigned                         closed:1;  /* and nothing more comes */
@@ -78,6 +90,13 @@ struct ngx_http_sealchat_session_s {
     size_t                           rest_len;
 
     ngx_http_sealchat_queue_t        out;
+
+    ngx_event_t                      timer;     /* of its limits */
+    ngx_msec_t                       auth_start;
+    ngx_msec_t                       rate_time; /* the buckets' last leak */
+    ngx_msec_t                       rate_wait;
+    uint64_t                         rate_messages;
+    uint64_t                         rate_bytes;
 
     ngx_event_handler_pt             request_handler;
 
@@ -105,7 +124,6 @@ typedef struct {
     uint32_t                         nalloc;
     uint32_t                         free;
     uint32_t                         free_last;
-    ngx_uint_t                       sessions;
 } ngx_http_sealchat_streams_t;
 
 
@@ -121,6 +139,8 @@ struct ngx_http_sealchat_link_s {
     ngx_pool_t                   *pool;
     ngx_log_t                     log;
     ngx_str_t                     name;
+    ngx_uint_t                    number;
+    ngx_uint_t                    sessions;   /* waiting ones too */
     ngx_msec_t                    send_timeout;
     ngx_msec_t                    heard;
 
@@ -146,8 +166,8 @@ ngx_int_t ngx_http_sealchat_send_upgrade(ngx_http_request_t *r);
 ngx_int_t ngx_http_sealchat_session_create(ngx_http_request_t *r,
     ngx_str_t *origin);
 void ngx_http_sealchat_session_start(ngx_http_sealchat_session_t *s);
-void ngx_http_sealchat_session_refuse(ngx_http_sealchat_session_t *s,
-    ngx_int_t status);
+void ngx_http_sealchat_session_retry(ngx_http_sealchat_session_t *s,
+    ngx_uint_t state, ngx_int_t status);
 void ngx_http_sealchat_session_data(ngx_http_sealchat_session_t *s,
     u_char *data, size_t len);
 void ngx_http_sealchat_session_hold(ngx_http_sealchat_session_t *s,
@@ -155,6 +175,16 @@ void ngx_http_sealchat_session_hold(ngx_http_sealchat_session_t *s,
 void ngx_http_sealchat_session_wake(ngx_http_sealchat_session_t *s);
 void ngx_http_sealchat_session_close(ngx_http_sealchat_session_t *s,
     ngx_uint_t code, u_char *reason, size_t len);
+
+
+/* limits of a session: on its time and on what it sends */
+
+void ngx_http_sealchat_limit_start(ngx_http_sealchat_session_t *s);
+void ngx_http_sealchat_limit_authenticated(ngx_http_sealchat_session_t *s,
+    u_char role);
+void ngx_http_sealchat_limit_charge(ngx_http_sealchat_session_t *s,
+    ngx_uint_t messages, size_t bytes);
+void ngx_http_sealchat_limit_stop(ngx_http_sealchat_session_t *s);
 
 
 /* between a session and its input */
@@ -165,12 +195,14 @@ ngx_int_t ngx_http_sealchat_session_parse(ngx_http_sealchat_session_t *s,
 ngx_int_t ngx_http_sealchat_session_keep(ngx_http_sealchat_session_t *s,
     u_char *pos, u_char *end);
 void ngx_http_sealchat_session_drop(ngx_http_sealchat_session_t *s);
+void ngx_http_sealchat_session_reason(ngx_http_sealchat_session_t *s,
+    const char *reason, size_t len);
 u_char *ngx_http_sealchat_session_send(ngx_http_sealchat_session_t *s,
     ngx_uint_t opcode, size_t len);
 
 
 /*
- * The link.  After "join" the link calls start or refuse, unless the session
+ * The link.  After "join" the link calls start or retry, unless the session
  * leaves before; NGX_DECLINED says that there is no link to be had.
  */
 
@@ -210,6 +242,7 @@ void ngx_http_sealchat_stream_free(ngx_http_sealchat_streams_t *streams,
 
 /* the upstream's peer of a session */
 
+ngx_int_t ngx_http_sealchat_upstream_create(ngx_http_request_t *r);
 ngx_int_t ngx_http_sealchat_upstream_get(ngx_http_request_t *r);
 void ngx_http_sealchat_upstream_free(ngx_http_request_t *r,
     ngx_uint_t state);

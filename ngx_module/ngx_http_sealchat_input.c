@@ -26,7 +26,10 @@ ngx_http_sealchat_session_stopped(ngx_http_sealchat_session_t *s)
         return 0;
     }
 
-    return s->held || s->choked || ngx_http_sealchat_link_full(s);
+    return s->held
+           || s->choked
+           || s->limited
+           || ngx_http_sealchat_link_full(s);
 }
 
 
@@ -34,7 +37,9 @@ ngx_int_t
 ngx_http_sealchat_session_parse(ngx_http_sealchat_session_t *s, u_char *pos,
     u_char *end)
 {
-    ws_piece_t  piece;
+    u_char      *from;
+    ws_event_t   event;
+    ws_piece_t   piece;
 
     while (pos < end) {
 
@@ -42,7 +47,14 @@ ngx_http_sealchat_session_parse(ngx_http_sealchat_session_t *s, u_char *pos,
             return ngx_http_sealchat_session_keep(s, pos, end);
         }
 
-        switch (ws_parse(&s->parser, &pos, end, &piece)) {
+        from = pos;
+        event = ws_parse(&s->parser, &pos, end, &piece);
+
+        ngx_http_sealchat_limit_charge(s, event != WS_AGAIN
+                                          && (event != WS_DATA || piece.last),
+                                       pos - from);
+
+        switch (event) {
 
         case WS_AGAIN:
             break;
@@ -208,6 +220,7 @@ ngx_http_sealchat_peer_close(ngx_http_sealchat_session_t *s,
 {
     s->closed = 1;
 
+    ngx_http_sealchat_session_reason(s, (char *) piece->data, piece->len);
     ngx_http_sealchat_session_close(s, piece->code, NULL, 0);
 }
 

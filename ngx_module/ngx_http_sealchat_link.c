@@ -1,6 +1,6 @@
 
 /*
- * Links: one connection to each sidecar peer, shared by all sessions of the
+ * Links: few connections to each sidecar peer, shared by all sessions of the
  * worker.
  */
 
@@ -14,7 +14,9 @@
 
 
 static ngx_http_sealchat_link_t *ngx_http_sealchat_link_find(
-    ngx_peer_connection_t *pc);
+    ngx_peer_connection_t *pc, ngx_uint_t *more);
+static ngx_int_t ngx_http_sealchat_link_make(ngx_peer_connection_t *pc,
+    ngx_http_sealchat_loc_conf_t *slcf, ngx_http_sealchat_link_t **made);
 static ngx_http_sealchat_link_t *ngx_http_sealchat_link_create(
     ngx_peer_connection_t *pc, ngx_http_sealchat_loc_conf_t *slcf);
 static ngx_int_t ngx_http_sealchat_link_connect(
@@ -37,6 +39,7 @@ static u_char *ngx_http_sealchat_link_log_error(ngx_log_t *log, u_char *buf,
 
 
 static ngx_queue_t  ngx_http_sealchat_links;
+static ngx_uint_t   ngx_http_sealchat_link_number;
 
 
 void
@@ -51,33 +54,34 @@ ngx_http_sealchat_link_join(ngx_http_sealchat_session_t *s,
     ngx_peer_connection_t *pc)
 {
     ngx_int_t                      rc;
-    ngx_http_sealchat_link_t      *link;
+    ngx_uint_t                     more;
+    ngx_http_sealchat_link_t      *link, *another;
     ngx_http_sealchat_loc_conf_t  *slcf;
 
     slcf = ngx_http_get_module_loc_conf(s->request, ngx_http_sealchat_module);
 
-    link = ngx_http_sealchat_link_find(pc);
+    more = slcf->links;
+    link = ngx_http_sealchat_link_find(pc, &more);
 
     if (link == NULL) {
 
-        link = ngx_http_sealchat_link_create(pc, slcf);
-        if (link == NULL) {
-            return NGX_ERROR;
-        }
-
-        rc = ngx_http_sealchat_link_connect(link,
-                                            slcf->upstream.connect_timeout);
+        rc = ngx_http_sealchat_link_make(pc, slcf, &link);
         if (rc != NGX_OK) {
-            ngx_destroy_pool(link->pool);
             return rc;
         }
 
-        ngx_queue_insert_tail(&ngx_http_sealchat_links, &link->queue);
+    } else if (more && link->up && link->sessions) {
+
+        /* nobody waits for it, and nobody is refused when it fails */
+
+        (void) ngx_http_sealchat_link_make(pc, slcf, &another);
     }
 
     ngx_queue_insert_tail(&link->waiting, &s->queue);
     s->queued = 1;
     s->link = link;
+    s->link_number = link->number;
+    link->sessions++;
 
     if (link->up) {
         ngx_post_event(link->connection->write, &ngx_posted_events);
@@ -87,11 +91,19 @@ ngx_http_sealchat_link_join(ngx_http_sealchat_session_t *s,
 }
 
 
+/*
+ * The link of that peer with the fewest sessions, one that is up if there is
+ * any.  "more" comes in as how many links a peer may have, and goes out as
+ * how many more may be made now: one at a time.
+ */
+
 static ngx_http_sealchat_link_t *
-ngx_http_sealchat_link_find(ngx_peer_connection_t *pc)
+ngx_http_sealchat_link_find(ngx_peer_connection_t *pc, ngx_uint_t *more)
 {
     ngx_queue_t               *q;
-    ngx_http_sealchat_link_t  *link;
+    ngx_http_sealchat_link_t  *link, *best;
+
+    best = NULL;
 
     for (q = ngx_queue_head(&ngx_http_sealchat_links);
          q != ngx_queue_sentinel(&ngx_http_sealchat_links);
@@ -99,16 +111,56 @@ ngx_http_sealchat_link_find(ngx_peer_connection_t *pc)
     {
         link = ngx_queue_data(q, ngx_http_sealchat_link_t, queue);
 
-        if (!link->failed
-            && ngx_cmp_sockaddr(link->peer.sockaddr, link->peer.socklen,
+        if (link->failed
+            || ngx_cmp_sockaddr(link->peer.sockaddr, link->peer.socklen,
                                 pc->sockaddr, pc->socklen, 1)
-               == NGX_OK)
+               != NGX_OK)
         {
-            return link;
+            continue;
+        }
+
+        if (!link->up) {
+            *more = 0;
+
+        } else if (*more) {
+            (*more)--;
+        }
+
+        if (best == NULL
+            || link->up > best->up
+            || (link->up == best->up && link->sessions < best->sessions))
+        {
+            best = link;
         }
     }
 
-    return NULL;
+    return best;
+}
+
+
+static ngx_int_t
+ngx_http_sealchat_link_make(ngx_peer_connection_t *pc,
+    ngx_http_sealchat_loc_conf_t *slcf, ngx_http_sealchat_link_t **made)
+{
+    ngx_int_t                  rc;
+    ngx_http_sealchat_link_t  *link;
+
+    link = ngx_http_sealchat_link_create(pc, slcf);
+    if (link == NULL) {
+        return NGX_ERROR;
+    }
+
+    rc = ngx_http_sealchat_link_connect(link, slcf->upstream.connect_timeout);
+    if (rc != NGX_OK) {
+        ngx_destroy_pool(link->pool);
+        return rc;
+    }
+
+    ngx_queue_insert_tail(&ngx_http_sealchat_links, &link->queue);
+
+    *made = link;
+
+    return NGX_OK;
 }
 
 
@@ -146,6 +198,7 @@ ngx_http_sealchat_link_create(ngx_peer_connection_t *pc,
 
     ngx_memcpy(link->peer.sockaddr, pc->sockaddr, pc->socklen);
     link->name.len = pc->name->len;
+    link->number = ++ngx_http_sealchat_link_number;
     link->last = link->start;
 
     link->log = *ngx_cycle->log;
@@ -300,10 +353,7 @@ ngx_http_sealchat_link_read_handler(ngx_event_t *rev)
     if (c->close) {
         c->close = 0;
 
-        if (c->error
-            || (link->streams.sessions == 0
-                && ngx_queue_empty(&link->waiting)))
-        {
+        if (c->error || link->sessions == 0) {
             ngx_http_sealchat_link_break(link, NGX_HTTP_BAD_GATEWAY);
             return;
         }
@@ -449,7 +499,7 @@ ngx_http_sealchat_link_write_handler(ngx_event_t *wev)
         return;
     }
 
-    if (ngx_exiting && link->up && link->streams.sessions == 0) {
+    if (ngx_exiting && link->up && link->sessions == 0) {
         ngx_http_sealchat_link_break(link, NGX_HTTP_BAD_GATEWAY);
         return;
     }
@@ -657,6 +707,7 @@ ngx_http_sealchat_link_leave(ngx_http_sealchat_session_t *s,
     }
 
     s->link = NULL;
+    link->sessions--;
 
     if (s->stream == 0) {
         return;
@@ -698,10 +749,8 @@ ngx_http_sealchat_link_break(ngx_http_sealchat_link_t *link, ngx_int_t status)
         s->queued = 0;
         s->link = NULL;
 
-        ngx_http_sealchat_upstream_free(s->request, state);
+        ngx_http_sealchat_session_retry(s, state, status);
         state = 0;
-
-        ngx_http_sealchat_session_refuse(s, status);
     }
 
     ngx_http_sealchat_link_lose_sessions(link);
@@ -753,8 +802,8 @@ ngx_http_sealchat_link_log_error(ngx_log_t *log, u_char *buf, size_t len)
 
     link = log->data;
 
-    p = ngx_snprintf(buf, len, " while %s, link: \"%V\"", log->action,
-                     &link->name);
+    p = ngx_snprintf(buf, len, " while %s, link: \"%V#%ui\"", log->action,
+                     &link->name, link->number);
 
     return p;
 }

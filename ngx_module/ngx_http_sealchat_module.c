@@ -7,6 +7,11 @@
 #include "ngx_http_sealchat.h"
 
 
+/* so that no bucket overflows */
+
+#define NGX_HTTP_SEALCHAT_RATE_MAX  1000000000
+
+
 static ngx_int_t ngx_http_sealchat_handler(ngx_http_request_t *r);
 static void *ngx_http_sealchat_create_loc_conf(ngx_conf_t *cf);
 static char *ngx_http_sealchat_merge_loc_conf(ngx_conf_t *cf, void *parent,
@@ -15,6 +20,8 @@ static char *ngx_http_sealchat_pass(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 static char *ngx_http_sealchat_allowed_origins(ngx_conf_t *cf,
     ngx_command_t *cmd, void *conf);
+static char *ngx_http_sealchat_rate(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
 static ngx_int_t ngx_http_sealchat_init_process(ngx_cycle_t *cycle);
 
 
@@ -25,6 +32,11 @@ static ngx_conf_num_bounds_t  ngx_http_sealchat_message_bounds = {
 
 static ngx_conf_num_bounds_t  ngx_http_sealchat_positive = {
     ngx_conf_check_num_bounds, 1, -1
+};
+
+
+static ngx_conf_num_bounds_t  ngx_http_sealchat_links_bounds = {
+    ngx_conf_check_num_bounds, 1, 64
 };
 
 
@@ -78,6 +90,41 @@ static ngx_command_t  ngx_http_sealchat_commands[] = {
       NGX_HTTP_LOC_CONF_OFFSET,
       offsetof(ngx_http_sealchat_loc_conf_t, ping_timeout),
       &ngx_http_sealchat_positive },
+
+    { ngx_string("sealchat_auth_timeout"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_msec_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_sealchat_loc_conf_t, auth_timeout),
+      NULL },
+
+    { ngx_string("sealchat_max_lifetime"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_msec_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_sealchat_loc_conf_t, max_lifetime),
+      NULL },
+
+    { ngx_string("sealchat_rate"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE12,
+      ngx_http_sealchat_rate,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("sealchat_links"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_num_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_sealchat_loc_conf_t, links),
+      &ngx_http_sealchat_links_bounds },
+
+    { ngx_string("sealchat_next_upstream"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_FLAG,
+      ngx_conf_set_flag_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_sealchat_loc_conf_t, next_upstream),
+      NULL },
 
     { ngx_string("sealchat_allowed_origins"),
       NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_1MORE,
@@ -162,6 +209,12 @@ ngx_http_sealchat_create_loc_conf(ngx_conf_t *cf)
     conf->send_queue = NGX_CONF_UNSET_SIZE;
     conf->ping_interval = NGX_CONF_UNSET_MSEC;
     conf->ping_timeout = NGX_CONF_UNSET_MSEC;
+    conf->auth_timeout = NGX_CONF_UNSET_MSEC;
+    conf->max_lifetime = NGX_CONF_UNSET_MSEC;
+    conf->rate_messages = NGX_CONF_UNSET_UINT;
+    conf->rate_bytes = NGX_CONF_UNSET_SIZE;
+    conf->links = NGX_CONF_UNSET_UINT;
+    conf->next_upstream = NGX_CONF_UNSET;
     conf->allowed_origins = NGX_CONF_UNSET_PTR;
 
     return conf;
@@ -188,6 +241,15 @@ ngx_http_sealchat_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
     ngx_conf_merge_msec_value(conf->ping_interval, prev->ping_interval,
                               30000);
     ngx_conf_merge_msec_value(conf->ping_timeout, prev->ping_timeout, 10000);
+
+    ngx_conf_merge_msec_value(conf->auth_timeout, prev->auth_timeout, 60000);
+    ngx_conf_merge_msec_value(conf->max_lifetime, prev->max_lifetime, 0);
+
+    ngx_conf_merge_uint_value(conf->rate_messages, prev->rate_messages, 0);
+    ngx_conf_merge_size_value(conf->rate_bytes, prev->rate_bytes, 0);
+
+    ngx_conf_merge_uint_value(conf->links, prev->links, 1);
+    ngx_conf_merge_value(conf->next_upstream, prev->next_upstream, 0);
 
     ngx_conf_merge_ptr_value(conf->allowed_origins, prev->allowed_origins,
                              NULL);
@@ -294,6 +356,76 @@ ngx_http_sealchat_allowed_origins(ngx_conf_t *cf, ngx_command_t *cmd,
     }
 
     return NGX_CONF_OK;
+}
+
+
+static char *
+ngx_http_sealchat_rate(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_http_sealchat_loc_conf_t  *slcf = conf;
+
+    ssize_t      size;
+    ngx_int_t    n;
+    ngx_str_t   *value, s;
+    ngx_uint_t   i;
+
+    if (slcf->rate_messages != NGX_CONF_UNSET_UINT) {
+        return "is duplicate";
+    }
+
+    value = cf->args->elts;
+
+    slcf->rate_messages = 0;
+    slcf->rate_bytes = 0;
+
+    if (cf->args->nelts == 2 && ngx_strcmp(value[1].data, "off") == 0) {
+        return NGX_CONF_OK;
+    }
+
+    for (i = 1; i < cf->args->nelts; i++) {
+
+        if (ngx_strncmp(value[i].data, "messages=", 9) == 0) {
+
+            n = ngx_atoi(value[i].data + 9, value[i].len - 9);
+
+            if (n < 1 || n > NGX_HTTP_SEALCHAT_RATE_MAX
+                || slcf->rate_messages)
+            {
+                goto invalid;
+            }
+
+            slcf->rate_messages = n;
+            continue;
+        }
+
+        if (ngx_strncmp(value[i].data, "bytes=", 6) == 0) {
+
+            s.data = value[i].data + 6;
+            s.len = value[i].len - 6;
+
+            size = ngx_parse_size(&s);
+
+            if (size < 1 || size > NGX_HTTP_SEALCHAT_RATE_MAX
+                || slcf->rate_bytes)
+            {
+                goto invalid;
+            }
+
+            slcf->rate_bytes = size;
+            continue;
+        }
+
+        goto invalid;
+    }
+
+    return NGX_CONF_OK;
+
+invalid:
+
+    ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "invalid parameter \"%V\"",
+                       &value[i]);
+
+    return NGX_CONF_ERROR;
 }
 
 

@@ -6,6 +6,8 @@
 
 #include "ngx_http_sealchat.h"
 
+#include <sealchat/frames.h>
+
 
 static const char *ngx_http_sealchat_link_record(
     ngx_http_sealchat_link_t *link, struct sc_record *rec, u_char *payload);
@@ -157,6 +159,14 @@ ngx_http_sealchat_link_stream_record(ngx_http_sealchat_link_t *link,
 
     case SC_RECORD_DATA:
         ngx_http_sealchat_session_data(st->session, payload, rec->length);
+        break;
+
+    case SC_RECORD_TICKET:
+        if (*payload == 0 || *payload >= SC_ROLE_COUNT) {
+            return "TICKET without a role";
+        }
+
+        ngx_http_sealchat_limit_authenticated(st->session, *payload);
         break;
 
     default: /* SC_RECORD_PAUSE, SC_RECORD_RESUME */

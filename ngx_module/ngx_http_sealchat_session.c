@@ -8,11 +8,15 @@
 
 
 #define NGX_HTTP_SEALCHAT_READ_BUFFER    65536
+#define NGX_HTTP_SEALCHAT_LIMITED_READ   4096
 #define NGX_HTTP_SEALCHAT_READS          8
 #define NGX_HTTP_SEALCHAT_SEND_BLOCK     4096
 #define NGX_HTTP_SEALCHAT_CLOSE_TIMEOUT  5000
 
 
+static ngx_int_t ngx_http_sealchat_join(ngx_http_sealchat_session_t *s);
+static void ngx_http_sealchat_refuse(ngx_http_sealchat_session_t *s,
+    ngx_int_t status);
 static void ngx_http_sealchat_cleanup(void *data);
 
 static void ngx_http_sealchat_read_handler(ngx_event_t *rev);
@@ -26,6 +30,10 @@ static void ngx_http_sealchat_abort(ngx_http_sealchat_session_t *s);
 static void ngx_http_sealchat_end(ngx_http_sealchat_session_t *s);
 static void ngx_http_sealchat_finalize(ngx_http_sealchat_session_t *s,
     ngx_int_t rc);
+
+
+#define ngx_http_sealchat_reason(s, text)                                     \
+    ngx_http_sealchat_session_reason(s, text, sizeof(text) - 1)
 
 
 /* never in use by two sessions at once: what is left over is copied */
@@ -65,22 +73,16 @@ ngx_http_sealchat_session_create(ngx_http_request_t *r, ngx_str_t *origin)
 
     ngx_http_set_ctx(r, s, ngx_http_sealchat_module);
 
-    rc = ngx_http_sealchat_upstream_get(r);
-
-    if (rc != NGX_OK) {
+    if (ngx_http_sealchat_upstream_create(r) != NGX_OK) {
         ngx_http_sealchat_end(s);
-        return (rc == NGX_BUSY) ? NGX_HTTP_BAD_GATEWAY
-                                : NGX_HTTP_INTERNAL_SERVER_ERROR;
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    rc = ngx_http_sealchat_link_join(s, &r->upstream->peer);
+    rc = ngx_http_sealchat_join(s);
 
     if (rc != NGX_OK) {
-        ngx_http_sealchat_upstream_free(r, (rc == NGX_DECLINED)
-                                           ? NGX_PEER_FAILED : 0);
         ngx_http_sealchat_end(s);
-        return (rc == NGX_DECLINED) ? NGX_HTTP_BAD_GATEWAY
-                                    : NGX_HTTP_INTERNAL_SERVER_ERROR;
+        return rc;
     }
 
     r->read_event_handler = ngx_http_test_reading;
@@ -99,6 +101,45 @@ ngx_http_sealchat_session_create(ngx_http_request_t *r, ngx_str_t *origin)
     r->main->count++;
 
     return NGX_DONE;
+}
+
+
+/* NGX_OK, or the status to refuse with */
+
+static ngx_int_t
+ngx_http_sealchat_join(ngx_http_sealchat_session_t *s)
+{
+    ngx_int_t                      rc;
+    ngx_http_request_t            *r;
+    ngx_http_sealchat_loc_conf_t  *slcf;
+
+    r = s->request;
+    slcf = ngx_http_get_module_loc_conf(r, ngx_http_sealchat_module);
+
+    do {
+        rc = ngx_http_sealchat_upstream_get(r);
+
+        if (rc != NGX_OK) {
+            return (rc == NGX_BUSY) ? NGX_HTTP_BAD_GATEWAY
+                                    : NGX_HTTP_INTERNAL_SERVER_ERROR;
+        }
+
+        rc = ngx_http_sealchat_link_join(s, &r->upstream->peer);
+
+        if (rc == NGX_OK) {
+            return NGX_OK;
+        }
+
+        ngx_http_sealchat_upstream_free(r, (rc == NGX_DECLINED)
+                                           ? NGX_PEER_FAILED : 0);
+
+        if (rc != NGX_DECLINED) {
+            return NGX_HTTP_INTERNAL_SERVER_ERROR;
+        }
+
+    } while (slcf->next_upstream && r->upstream->peer.tries);
+
+    return NGX_HTTP_BAD_GATEWAY;
 }
 
 
@@ -128,7 +169,7 @@ ngx_http_sealchat_session_start(ngx_http_sealchat_session_t *s)
     ngx_http_set_log_request(c->log, r);
 
     if (ngx_http_sealchat_link_open(s) != NGX_OK) {
-        ngx_http_sealchat_session_refuse(s, NGX_HTTP_BAD_GATEWAY);
+        ngx_http_sealchat_refuse(s, NGX_HTTP_BAD_GATEWAY);
         return;
     }
 
@@ -141,8 +182,8 @@ ngx_http_sealchat_session_start(ngx_http_sealchat_session_t *s)
     c->log->action = "carrying a sealchat session";
 
     ngx_log_error(NGX_LOG_INFO, c->log, 0,
-                  "sealchat session opened, link: \"%V\", stream: %uD",
-                  &s->link->name, s->stream);
+                  "sealchat session opened, link: \"%V#%ui\", stream: %uD",
+                  &s->link->name, s->link->number, s->stream);
 
     if (ngx_http_sealchat_send_upgrade(r) != NGX_OK) {
         ngx_http_sealchat_finalize(s, NGX_ERROR);
@@ -176,6 +217,8 @@ ngx_http_sealchat_session_start(ngx_http_sealchat_session_t *s)
         ngx_add_timer(c->read, slcf->ping_interval);
     }
 
+    ngx_http_sealchat_limit_start(s);
+
     ngx_post_event(c->write, &ngx_posted_events);
     ngx_http_sealchat_session_wake(s);
 
@@ -185,11 +228,37 @@ ngx_http_sealchat_session_start(ngx_http_sealchat_session_t *s)
 }
 
 
-/* the link never came up */
+/* the link never came up; nothing of the session has left yet */
 
 void
-ngx_http_sealchat_session_refuse(ngx_http_sealchat_session_t *s,
-    ngx_int_t status)
+ngx_http_sealchat_session_retry(ngx_http_sealchat_session_t *s,
+    ngx_uint_t state, ngx_int_t status)
+{
+    ngx_http_request_t            *r;
+    ngx_http_sealchat_loc_conf_t  *slcf;
+
+    r = s->request;
+    slcf = ngx_http_get_module_loc_conf(r, ngx_http_sealchat_module);
+
+    ngx_http_set_log_request(r->connection->log, r);
+
+    ngx_http_sealchat_upstream_free(r, state);
+
+    if (slcf->next_upstream && r->upstream->peer.tries) {
+
+        status = ngx_http_sealchat_join(s);
+
+        if (status == NGX_OK) {
+            return;
+        }
+    }
+
+    ngx_http_sealchat_refuse(s, status);
+}
+
+
+static void
+ngx_http_sealchat_refuse(ngx_http_sealchat_session_t *s, ngx_int_t status)
 {
     ngx_connection_t    *c;
     ngx_http_request_t  *r;
@@ -219,6 +288,7 @@ ngx_http_sealchat_session_data(ngx_http_sealchat_session_t *s, u_char *data,
         ngx_log_error(NGX_LOG_ERR, s->request->connection->log, 0,
                       "sidecar goes on sending to a paused session");
         s->close_code = WS_CLOSE_POLICY;
+        ngx_http_sealchat_reason(s, "sidecar goes on sending");
         ngx_http_sealchat_abort(s);
         return;
     }
@@ -278,6 +348,8 @@ ngx_http_sealchat_session_close(ngx_http_sealchat_session_t *s,
     s->closing = 1;
     s->close_code = code;
 
+    ngx_http_sealchat_session_reason(s, (char *) reason, len);
+    ngx_http_sealchat_limit_stop(s);
     ngx_http_sealchat_session_drop(s);
     ngx_http_sealchat_link_leave(s, code, reason, len);
 
@@ -370,6 +442,7 @@ ngx_http_sealchat_timeout(ngx_http_sealchat_session_t *s)
     if (s->pinged) {
         ngx_log_error(NGX_LOG_INFO, c->log, NGX_ETIMEDOUT,
                       "client did not answer a ping");
+        ngx_http_sealchat_reason(s, "ping timed out");
         c->timedout = 1;
         ngx_http_sealchat_finalize(s, NGX_ERROR);
         return;
@@ -390,6 +463,7 @@ static void
 ngx_http_sealchat_read(ngx_http_sealchat_session_t *s)
 {
     u_char                        *p, *rest;
+    size_t                         size;
     ssize_t                        n;
     ngx_int_t                      rc;
     ngx_uint_t                     i, heard;
@@ -400,6 +474,13 @@ ngx_http_sealchat_read(ngx_http_sealchat_session_t *s)
     c = s->request->connection;
     rev = c->read;
     heard = 0;
+
+    slcf = ngx_http_get_module_loc_conf(s->request, ngx_http_sealchat_module);
+
+    /* what is read and may not be parsed yet has to be kept */
+
+    size = (slcf->rate_messages || slcf->rate_bytes)
+           ? NGX_HTTP_SEALCHAT_LIMITED_READ : NGX_HTTP_SEALCHAT_READ_BUFFER;
 
     for (i = 0; i < NGX_HTTP_SEALCHAT_READS; i++) {
 
@@ -416,7 +497,7 @@ ngx_http_sealchat_read(ngx_http_sealchat_session_t *s)
 
         } else {
             p = ngx_http_sealchat_buffer;
-            n = c->recv(c, p, NGX_HTTP_SEALCHAT_READ_BUFFER);
+            n = c->recv(c, p, size);
         }
 
         if (n == NGX_AGAIN) {
@@ -426,6 +507,7 @@ ngx_http_sealchat_read(ngx_http_sealchat_session_t *s)
         if (n == NGX_ERROR || n == 0) {
             ngx_log_error(NGX_LOG_INFO, c->log, 0,
                           "client closed its connection without a close");
+            ngx_http_sealchat_reason(s, "connection closed");
             ngx_http_sealchat_finalize(s, NGX_ERROR);
             return;
         }
@@ -454,8 +536,6 @@ ngx_http_sealchat_read(ngx_http_sealchat_session_t *s)
     }
 
     if (!s->closing && (heard || !rev->timer_set)) {
-        slcf = ngx_http_get_module_loc_conf(s->request,
-                                            ngx_http_sealchat_module);
         s->pinged = 0;
 
         if (slcf->ping_interval) {
@@ -502,6 +582,7 @@ ngx_http_sealchat_write_handler(ngx_event_t *wev)
     if (wev->timedout) {
         ngx_log_error(NGX_LOG_INFO, c->log, NGX_ETIMEDOUT,
                       "client does not read");
+        ngx_http_sealchat_reason(s, "send timed out");
         c->timedout = 1;
         ngx_http_sealchat_finalize(s, NGX_ERROR);
         return;
@@ -629,9 +710,30 @@ ngx_http_sealchat_abort(ngx_http_sealchat_session_t *s)
     s->closing = 1;
     s->aborted = 1;
 
+    ngx_http_sealchat_limit_stop(s);
     ngx_http_sealchat_link_leave(s, WS_CLOSE_ABNORMAL, NULL, 0);
 
     ngx_post_event(s->request->connection->write, &ngx_posted_events);
+}
+
+
+/* the first reason is the one that counts */
+
+void
+ngx_http_sealchat_session_reason(ngx_http_sealchat_session_t *s,
+    const char *reason, size_t len)
+{
+    if (len == 0 || s->close_reason.len) {
+        return;
+    }
+
+    s->close_reason.data = ngx_pnalloc(s->request->pool, len);
+    if (s->close_reason.data == NULL) {
+        return;
+    }
+
+    ngx_memcpy(s->close_reason.data, reason, len);
+    s->close_reason.len = len;
 }
 
 
@@ -657,6 +759,7 @@ ngx_http_sealchat_end(ngx_http_sealchat_session_t *s)
     ngx_http_sealchat_link_leave(s, s->close_code, NULL, 0);
     ngx_http_sealchat_upstream_free(s->request, 0);
 
+    ngx_http_sealchat_limit_stop(s);
     ngx_http_sealchat_session_drop(s);
     ngx_http_sealchat_queue_free(&s->out);
 

@@ -35,7 +35,6 @@ ngx_http_sealchat_stream_add(ngx_http_sealchat_streams_t *streams,
     st = &streams->elts[id];
 
     streams->free = st->next;
-    streams->sessions++;
 
     st->session = s;
     st->closed = 0;
@@ -113,7 +112,6 @@ ngx_http_sealchat_stream_close(ngx_http_sealchat_streams_t *streams,
 
     st->session = NULL;
     st->closed = 1;
-    streams->sessions--;
 }
 
 

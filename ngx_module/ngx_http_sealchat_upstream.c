@@ -15,14 +15,10 @@ static void ngx_http_sealchat_upstream_close_cached(
     ngx_peer_connection_t *pc);
 
 
-/* NGX_OK, or NGX_BUSY: no live peer */
-
 ngx_int_t
-ngx_http_sealchat_upstream_get(ngx_http_request_t *r)
+ngx_http_sealchat_upstream_create(ngx_http_request_t *r)
 {
-    ngx_int_t                      rc;
     ngx_http_upstream_t           *u;
-    ngx_http_upstream_state_t     *state;
     ngx_http_sealchat_loc_conf_t  *slcf;
 
     slcf = ngx_http_get_module_loc_conf(r, ngx_http_sealchat_module);
@@ -35,6 +31,27 @@ ngx_http_sealchat_upstream_get(ngx_http_request_t *r)
 
     u->conf = &slcf->upstream;
     u->upstream = slcf->upstream.upstream;
+
+    if (u->upstream->peer.init(r, u->upstream) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    u->peer.start_time = ngx_current_msec;
+
+    return NGX_OK;
+}
+
+
+/* NGX_OK, or NGX_BUSY: no live peer */
+
+ngx_int_t
+ngx_http_sealchat_upstream_get(ngx_http_request_t *r)
+{
+    ngx_int_t                   rc;
+    ngx_http_upstream_t        *u;
+    ngx_http_upstream_state_t  *state;
+
+    u = r->upstream;
 
     if (r->upstream_states == NULL) {
         r->upstream_states = ngx_array_create(r->pool, 1,
@@ -56,12 +73,6 @@ ngx_http_sealchat_upstream_get(ngx_http_request_t *r)
     state->header_time = (ngx_msec_t) -1;
 
     u->state = state;
-
-    if (u->upstream->peer.init(r, u->upstream) != NGX_OK) {
-        return NGX_ERROR;
-    }
-
-    u->peer.start_time = ngx_current_msec;
 
     rc = u->peer.get(&u->peer, u->peer.data);
 

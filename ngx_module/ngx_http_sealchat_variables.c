@@ -6,10 +6,18 @@
 
 #include "ngx_http_sealchat.h"
 
+#include <sealchat/frames.h>
+
 
 static ngx_int_t ngx_http_sealchat_variable_counter(ngx_http_request_t *r,
     ngx_http_variable_value_t *v, uintptr_t data);
 static ngx_int_t ngx_http_sealchat_variable_close_code(ngx_http_request_t *r,
+    ngx_http_variable_value_t *v, uintptr_t data);
+static ngx_int_t ngx_http_sealchat_variable_close_reason(
+    ngx_http_request_t *r, ngx_http_variable_value_t *v, uintptr_t data);
+static ngx_int_t ngx_http_sealchat_variable_link(ngx_http_request_t *r,
+    ngx_http_variable_value_t *v, uintptr_t data);
+static ngx_int_t ngx_http_sealchat_variable_role(ngx_http_request_t *r,
     ngx_http_variable_value_t *v, uintptr_t data);
 static ngx_int_t ngx_http_sealchat_variable_time(ngx_http_request_t *r,
     ngx_http_variable_value_t *v, uintptr_t data);
@@ -41,6 +49,18 @@ static ngx_http_variable_t  ngx_http_sealchat_vars[] = {
 
     { ngx_string("sealchat_close_code"), NULL,
       ngx_http_sealchat_variable_close_code, 0,
+      NGX_HTTP_VAR_NOCACHEABLE, 0 },
+
+    { ngx_string("sealchat_close_reason"), NULL,
+      ngx_http_sealchat_variable_close_reason, 0,
+      NGX_HTTP_VAR_NOCACHEABLE, 0 },
+
+    { ngx_string("sealchat_link"), NULL,
+      ngx_http_sealchat_variable_link, 0,
+      NGX_HTTP_VAR_NOCACHEABLE, 0 },
+
+    { ngx_string("sealchat_role"), NULL,
+      ngx_http_sealchat_variable_role, 0,
       NGX_HTTP_VAR_NOCACHEABLE, 0 },
 
     { ngx_string("sealchat_session_time"), NULL,
@@ -118,6 +138,88 @@ ngx_http_sealchat_variable_close_code(ngx_http_request_t *r,
     }
 
     v->len = ngx_sprintf(p, "%ud", (unsigned) s->close_code) - p;
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_sealchat_variable_close_reason(ngx_http_request_t *r,
+    ngx_http_variable_value_t *v, uintptr_t data)
+{
+    ngx_http_sealchat_session_t  *s;
+
+    s = ngx_http_get_module_ctx(r, ngx_http_sealchat_module);
+
+    if (s == NULL || !s->open || s->close_reason.len == 0) {
+        v->not_found = 1;
+        return NGX_OK;
+    }
+
+    v->data = s->close_reason.data;
+    v->len = s->close_reason.len;
+    v->valid = 1;
+    v->no_cacheable = 0;
+    v->not_found = 0;
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_sealchat_variable_link(ngx_http_request_t *r,
+    ngx_http_variable_value_t *v, uintptr_t data)
+{
+    u_char                       *p;
+    ngx_str_t                    *peer;
+    ngx_http_sealchat_session_t  *s;
+
+    s = ngx_http_get_module_ctx(r, ngx_http_sealchat_module);
+
+    if (s == NULL || !s->open) {
+        v->not_found = 1;
+        return NGX_OK;
+    }
+
+    /* the link itself may be gone */
+
+    peer = r->upstream->state->peer;
+
+    p = ngx_http_sealchat_variable_alloc(r, v, peer->len + 1 + NGX_INT_T_LEN);
+    if (p == NULL) {
+        return NGX_ERROR;
+    }
+
+    v->len = ngx_sprintf(p, "%V#%ui", peer, s->link_number) - p;
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_sealchat_variable_role(ngx_http_request_t *r,
+    ngx_http_variable_value_t *v, uintptr_t data)
+{
+    ngx_http_sealchat_session_t  *s;
+
+#define NGX_HTTP_SEALCHAT_ROLE(number, NAME, name)  ngx_string(#name),
+
+    static ngx_str_t  roles[] = { SC_ROLES(NGX_HTTP_SEALCHAT_ROLE) };
+
+#undef NGX_HTTP_SEALCHAT_ROLE
+
+    s = ngx_http_get_module_ctx(r, ngx_http_sealchat_module);
+
+    if (s == NULL || s->role == 0) {
+        v->not_found = 1;
+        return NGX_OK;
+    }
+
+    v->data = roles[s->role].data;
+    v->len = roles[s->role].len;
+    v->valid = 1;
+    v->no_cacheable = 0;
+    v->not_found = 0;
 
     return NGX_OK;
 }

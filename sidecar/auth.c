@@ -300,6 +300,7 @@ sc_do_auth(struct sc_stream *stream, const struct sc_frame *frame)
         sc_log(SC_LOG_DEBUG, "cid %s: role %u as %s",
                sc_log_id(stream->cid).text, stream->role,
                sc_log_id(stream->self).text);
+        sc_link_ticket(stream->link, stream->id, stream->role);
         send_ready(stream, frame->tag, &login, cursor);
         sc_queue_pump(stream);
         return;

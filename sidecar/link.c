@@ -188,6 +188,17 @@ sc_link_close_stream(struct sc_link *link, uint32_t stream,
 }
 
 
+void
+sc_link_ticket(struct sc_link *link, uint32_t stream, uint8_t role)
+{
+    struct sc_record rec = {
+        .length = 1, .kind = SC_RECORD_TICKET, .stream = stream
+    };
+
+    put_record(link, &rec, &role, 1, NULL, NULL);
+}
+
+
 static void
 put_control(struct sc_link *link, uint8_t kind, uint8_t flags)
 {
@@ -495,6 +506,9 @@ on_stream_record(struct sc_link *link, const struct sc_record *rec,
     case SC_RECORD_CLOSE:
         on_close(link, stream);
         break;
+
+    case SC_RECORD_TICKET:
+        return "TICKET from nginx";
 
     default:
         sc_stream_pause(stream, rec->kind == SC_RECORD_PAUSE);

@@ -33,6 +33,7 @@ enum sc_record_kind {
     SC_RECORD_PAUSE  = 5,  /* send no more DATA on this stream (0: on any) */
     SC_RECORD_RESUME = 6,  /* DATA may flow again */
     SC_RECORD_PING   = 7,  /* stream 0; flag ANSWER in the answer */
+    SC_RECORD_TICKET = 8,  /* sidecar: the stream is authenticated; role:1 */
     SC_RECORD_KINDS
 };
 
@@ -145,6 +146,12 @@ sc_record_get(const uint8_t in[SC_RECORD_HEADER], struct sc_record *rec)
     case SC_RECORD_PING:
         if (rec->stream || rec->length) {
             return "malformed PING record";
+        }
+        return NULL;
+
+    case SC_RECORD_TICKET:
+        if (rec->stream == 0 || rec->length != 1) {
+            return "malformed TICKET record";
         }
         return NULL;
 

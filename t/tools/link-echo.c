@@ -12,6 +12,9 @@
  *                      close the link
  *     --close CODE     answer the first DATA of a stream with CLOSE
  *     --flood N        answer each DATA with N copies, PAUSE or not
+ *     --oversize       answer the first DATA of a link with a record that
+ *                      claims 65,537 bytes
+ *     --no-ticket      never say that a stream is authenticated
  *     --stop-reading   after the first DATA of a link, read nothing more
  *
  * SIGUSR1 sends PAUSE of the whole link to all links, SIGUSR2 RESUME.  Each
@@ -27,6 +30,7 @@
 #include <unistd.h>
 #include <uv.h>
 
+#include <sealchat/frames.h>
 #include <sealchat/record.h>
 
 #define INPUT_BYTES (4 * (SC_RECORD_HEADER + SC_RECORD_PAYLOAD_MAX))
@@ -56,6 +60,8 @@ static struct {
     int         no_hello;
     int         garbage;
     int         truncate;
+    int         oversize;
+    int         no_ticket;
     int         stop_reading;
     uint16_t    close_code;
     unsigned    copies;
@@ -219,6 +225,15 @@ misbehave(struct link *link, const struct sc_record *rec,
         return 1;
     }
 
+    if (opt.oversize) {
+        static const uint8_t large[SC_RECORD_PAYLOAD_MAX + 1];
+
+        link->misbehaved = 1;
+        send_record(link, SC_RECORD_DATA, 0, 0, rec->stream, large,
+                    sizeof(large));
+        return 1;
+    }
+
     if (opt.stop_reading) {
         link->misbehaved = 1;
         uv_read_stop((uv_stream_t *) &link->pipe);
@@ -258,6 +273,8 @@ static const char *
 on_open(struct link *link, const struct sc_record *rec,
         const uint8_t *payload, uint8_t *stream)
 {
+    static const uint8_t visitor = SC_ROLE_VISITOR;
+
     struct sc_open open;
     const char    *wrong = sc_open_get(payload, rec->length, &open);
 
@@ -274,6 +291,10 @@ on_open(struct link *link, const struct sc_record *rec,
         rec->stream, (int) open.addr_len, (const char *) open.addr,
         (int) open.origin_len, (const char *) open.origin,
         (int) open.cid_len, (const char *) open.cid);
+
+    if (!opt.no_ticket) {
+        send_record(link, SC_RECORD_TICKET, 0, 0, rec->stream, &visitor, 1);
+    }
 
     return NULL;
 }
@@ -449,8 +470,8 @@ usage(void)
 {
     fprintf(stderr,
             "usage: link-echo [--no-hello] [--garbage] [--truncate]\n"
-            "                 [--close CODE] [--flood N] [--stop-reading] "
-            "SOCKET\n");
+            "                 [--oversize] [--no-ticket] [--close CODE]\n"
+            "                 [--flood N] [--stop-reading] SOCKET\n");
     exit(2);
 }
 
@@ -461,6 +482,8 @@ parse_options(int argc, char **argv)
         { "no-hello", no_argument, &opt.no_hello, 1 },
         { "garbage", no_argument, &opt.garbage, 1 },
         { "truncate", no_argument, &opt.truncate, 1 },
+        { "oversize", no_argument, &opt.oversize, 1 },
+        { "no-ticket", no_argument, &opt.no_ticket, 1 },
         { "stop-reading", no_argument, &opt.stop_reading, 1 },
         { "close", required_argument, NULL, 'c' },
         { "flood", required_argument, NULL, 'f' },

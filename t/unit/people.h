@@ -337,11 +337,26 @@ ask_auth(struct client *c, uint8_t role, const uint8_t *subject,
         .release = zeros, .hello = { hello, hello_n });
 }
 
+/* The module is told first, and of the same role. */
+static inline void
+expect_ticket(struct client *c, uint8_t role)
+{
+    struct got *got = next_record(c->peer, c->id, PATIENCE);
+
+    assert_non_null(got);
+    assert_int_equal(got->rec.kind, SC_RECORD_TICKET);
+    assert_int_equal(got->payload[0], role);
+    free(got);
+}
+
 static inline void
 expect_ready(struct client *c, uint8_t role)
 {
     struct sc_frame_ready ready;
-    struct answer         a = expect_frame(c, SC_FRAME_READY);
+    struct answer         a;
+
+    expect_ticket(c, role);
+    a = expect_frame(c, SC_FRAME_READY);
 
     assert_int_equal(a.frame.tag, c->tag);
     assert_true(sc_ready_decode(a.frame.body, &ready));

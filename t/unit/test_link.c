@@ -114,6 +114,8 @@ test_broken_records(void **state)
           "malformed OPEN record" },
         { { 0, 0, 0, 0, SC_RECORD_OPEN, 0, 0, 0, 0, 0, 0, 1 },
           "malformed OPEN record" },
+        { { 0, 0, 0, 0, SC_RECORD_TICKET, 0, 0, 0, 0, 0, 0, 1 },
+          "malformed TICKET record" },
         { { 0, 0, 0, 0, SC_RECORD_KINDS, 0, 0, 0, 0, 0, 0, 1 },
           "unknown kind of record" },
         { { 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }, "unknown kind of record" },
@@ -139,6 +141,26 @@ test_broken_records(void **state)
             fail_msg("nothing in the log of \"%s\"", wrongs[i].log);
         }
     }
+
+    still_there();
+}
+
+static void
+test_ticket(void **state)
+{
+    struct owner  o;
+    struct peer   p;
+    struct client c;
+    uint8_t       role = SC_ROLE_DEVICE;
+
+    (void) state;
+
+    peer_open(&p, &D);
+    owner_register(&o, &p);
+    client_open(&c, &p, o.cid);
+    put_record(&p, SC_RECORD_TICKET, 0, 0, c.id, &role, 1);
+    peer_expect_end(&p);
+    assert_true(log_has(&D, "TICKET from nginx"));
 
     still_there();
 }
@@ -472,6 +494,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_hello, setup, teardown),
         cmocka_unit_test_setup_teardown(test_broken_records, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_ticket, setup, teardown),
         cmocka_unit_test_setup_teardown(test_garbage, setup, teardown),
         cmocka_unit_test_setup_teardown(test_truncated, setup, teardown),
         cmocka_unit_test_setup_teardown(test_ids, setup, teardown),

@@ -66,6 +66,7 @@ takes_every_kind(void **state)
     assert_valid(0, SC_RECORD_RESUME, 0, 0, 0);
     assert_valid(0, SC_RECORD_PING, 0, 0, 0);
     assert_valid(0, SC_RECORD_PING, SC_RECORD_FLAG_ANSWER, 0, 0);
+    assert_valid(1, SC_RECORD_TICKET, 0, 0, 1);
 }
 
 static void
@@ -119,6 +120,9 @@ refuses_headers(void **state)
                    0, 0, 0);
     assert_refused("malformed PING record", 1, SC_RECORD_PING, 0, 0, 0);
     assert_refused("malformed PING record", 0, SC_RECORD_PING, 0, 0, 1);
+    assert_refused("malformed TICKET record", 0, SC_RECORD_TICKET, 0, 0, 1);
+    assert_refused("malformed TICKET record", 2, SC_RECORD_TICKET, 0, 0, 1);
+    assert_refused("malformed TICKET record", 1, SC_RECORD_TICKET, 0, 0, 0);
 }
 
 static void

@@ -241,6 +241,9 @@ expect_row(struct actor *a, size_t row)
         answer = next_answer(a);
         assert_int_equal(answer.frame.type, SC_FRAME_SALT);
     } else {
+        if (table[row].answer == SC_FRAME_READY) {
+            expect_ticket(&a->c, SC_ROLE_DEVICE);
+        }
         answer = next_answer(a);
         if (answer.frame.type != table[row].answer) {
             fail_msg("role %u, frame 0x%02x: answer 0x%02x", a->role,
