@@ -114,10 +114,13 @@ describe("the widget sends nothing", () => {
   async function refuses(code: string, options = {}): Promise<void> {
     const seen = watch();
     const chat = await chatThroughProxy(options);
-    await refusedAs("alarm", chat.send("nobody may read this"));
+    await chat.send("nobody may read this");
+    await until("an alarm", () => chat.alarm);
     assert.equal(chat.alarm?.code, code);
+    await sleep(100);
     assert.deepEqual([...new Set(seen)], ["rosterGet"]);
-    assert.equal(chat.messages.length, 0);
+    assert.deepEqual(chat.messages.map((m) => m.delivery), ["failed"]);
+    await refusedAs("alarm", chat.send("nor this"));
     chat.close();
   }
 
@@ -151,6 +154,7 @@ describe("the widget sends nothing", () => {
     await refuses("roster-expired", { now: () => end + 49 * HOUR });
     const chat = await chatThroughProxy({ now: () => end + 47 * HOUR });
     await chat.send("just in time");
+    await until("it is stored", () => chat.messages[0]!.delivery === "stored");
     assert.equal(chat.warning, "roster-ending");
     assert.equal(chat.alarm, undefined);
     chat.close();
@@ -270,10 +274,10 @@ describe("a conversation through a service that lies", () => {
   async function begin(first: string) {
     const chat = await chatThroughProxy();
     await chat.send(first);
-    const fresh = () => inbox.conversations.find(
+    const fresh = () => chat.safetyNumber && inbox.conversations.find(
       (c) => c.safetyNumber === chat.safetyNumber);
     await until("the customer has it", fresh);
-    const { sid } = fresh()!;
+    const { sid } = fresh() as { sid: string };
     return { chat, sid, seen: () => inbox.conversations.find((c) => c.sid === sid) };
   }
 

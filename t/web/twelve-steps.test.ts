@@ -112,7 +112,7 @@ for (const suite of [2, 1] as const) {
       assert.deepEqual(texts(at(first)), ["Do you ship the Harbour jug to Norway?"]);
       assert.equal(at(first)!.messages[0]!.mine, false);
       assert.equal(at(first)!.unread, 1);
-      first.markRead(sid);
+      first.seen(sid);
       assert.equal(at(first)!.unread, 0);
       await first.send(sid, "Yes. It takes about nine days.");
     });
@@ -331,8 +331,11 @@ for (const suite of [2, 1] as const) {
 test("a customer that the service does not know", async () => {
   const chat = chatOn(nodePlatform(), Buffer.alloc(32, 1).toString("base64url"));
   await chat.start();
-  await refusedAs("alarm", chat.send("hello?"));
+  await chat.send("hello?");
+  await until("an alarm", () => chat.alarm);
   assert.equal(chat.alarm?.code, "not-here");
+  assert.deepEqual(states(chat), ["failed"]);
+  await refusedAs("alarm", chat.send("hello?"));
 });
 
 test("a cid that is none", () => {

@@ -271,17 +271,55 @@ export async function login(options: LoginOptions): Promise<SetUp> {
   // The customer may have taken time to confirm: the connection is a new one,
   // and whatever changed meanwhile has to lead on from what was confirmed.
   progress?.("device");
-  const roster = await asPassword(options, expected, (stream) =>
-    enlist(stream, expected, seen, device, platform.now()),
+  const { keys, roster } = await asPassword(options, expected, (stream) =>
+    publish(stream, expected, seen.set.roster, {
+      pk: device.pk,
+      now: platform.now(),
+      isDone: ({ devices }) => devices.some((pk) => equal(pk, device.pk)),
+    }),
   );
   return {
     device: {
       account, accountId, cid, secretKey, pk: device.pk,
       signKey: device.privateKey,
     },
-    keys: seen.keys,
+    keys,
     roster,
   };
+}
+
+// --- renewing the roster ----------------------------------------------------
+
+export interface RenewOptions extends Service {
+  readonly device: Device;
+  readonly password: string;
+  /** The highest roster that this device holds. */
+  readonly pinned: KnownRoster;
+  /** Pins what leads on from it. */
+  readonly present: (roster: Bytes, stream: Stream) => Promise<void>;
+}
+
+/** A new roster of the same devices, this one among them, valid from now on. */
+export async function renew(options: RenewOptions): Promise<SetUp> {
+  const { device, password, pinned, platform, progress } = options;
+  const { cid, accountId, secretKey, pk } = device;
+  progress?.("password");
+  const serverSalt = await withStream(options, cid, (stream) =>
+    saltOf(stream, accountId),
+  );
+  const byPassword = await passwordKeys({
+    password, secretKey, accountId, serverSalt,
+  });
+  const expected = { cid, accountId, serverSalt, byPassword };
+  progress?.("roster");
+  const now = platform.now();
+  return asPassword({ ...options, cid }, expected, async (stream) => {
+    const published = await publish(stream, expected, pinned, {
+      pk, now, isDone: ({ notBefore }) => notBefore === now,
+    });
+    await options.present(published.roster, stream);
+    return { device, ...published };
+  });
 }
 
 interface Expected {
@@ -298,7 +336,7 @@ interface OpenedAccount {
 }
 
 function asPassword<T>(
-  options: LoginOptions,
+  options: Service & { readonly cid: Bytes },
   { byPassword, accountId }: Expected,
   work: (stream: Stream) => Promise<T>,
 ): Promise<T> {
@@ -312,30 +350,34 @@ function asPassword<T>(
   });
 }
 
-/** Lists this device in the next roster; on conflict, in the one after. */
-async function enlist(
+interface Publishing {
+  /** The device that is to be listed. */
+  readonly pk: Bytes;
+  readonly now: number;
+  /** A repetition after a lost answer finds its own work done. */
+  readonly isDone: (roster: KnownRoster) => boolean;
+}
+
+/** Lists a device in the next roster; on conflict, in the one after. */
+async function publish(
   stream: Stream,
   expected: Expected,
-  seen: OpenedAccount,
-  device: SigningKey,
-  now: number,
-): Promise<Bytes> {
+  known: KnownRoster,
+  { pk, now, isDone }: Publishing,
+): Promise<Pick<SetUp, "keys" | "roster">> {
   for (let attempt = 1; ; attempt++) {
     const present = await openAccount(await ask.vault(stream), expected);
-    await checkLeadsOn(stream, seen.set.roster, present.set.roster);
-    // A repetition after a lost answer finds its own work done.
-    if (present.set.roster.devices.some((pk) => equal(pk, device.pk))) {
-      return present.set.roster.bytes;
-    }
-    const next = await withDevice(present, device.pk, now);
+    const { keys, set } = present;
+    await checkLeadsOn(stream, known, set.roster);
+    if (isDone(set.roster)) return { keys, roster: set.roster.bytes };
+    const next = await withDevice(present, pk, now);
     try {
       await stream.request("accountPut", (tag) =>
         f.encodeAccountPut(tag, framed(next)),
       );
-      return next.roster;
+      return { keys, roster: next.roster };
     } catch (error) {
-      const again =
-        error instanceof ServiceError && error.code === f.errorCodes.conflict;
+      const again = ask.isCode(error, f.errorCodes.conflict);
       if (!again || attempt === ATTEMPTS) throw error;
     }
   }
@@ -363,7 +405,8 @@ async function withDevice(
   pk: Bytes,
   now: number,
 ): Promise<AccountSetBytes> {
-  if (roster.devices.length >= ROSTER_DEVICES_MAX) {
+  const isListed = roster.devices.some((listed) => equal(listed, pk));
+  if (!isListed && roster.devices.length >= ROSTER_DEVICES_MAX) {
     throw new ClientError("too-many-devices", "64 devices are listed already.");
   }
   const { bytes: _, ...fields } = roster;
@@ -375,7 +418,9 @@ async function withDevice(
       prev: await idOf(roster.bytes),
       notBefore: now,
       notAfter: now + ROSTER_MS,
-      devices: [...roster.devices, pk].sort(compare),
+      devices: isListed
+        ? roster.devices
+        : [...roster.devices, pk].sort(compare),
     }),
     identityKey,
   );

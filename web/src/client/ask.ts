@@ -2,7 +2,7 @@
 
 import { signClaim } from "../crypto/signed.ts";
 import { hash } from "../crypto/hash.ts";
-import { toUtf8, ZERO_ID, type Bytes } from "../wire/bytes.ts";
+import { equal, toUtf8, ZERO_ID, type Bytes } from "../wire/bytes.ts";
 import type { Role } from "../wire/auth.ts";
 import * as f from "../wire/frames.gen.ts";
 import { ServiceError, type Stream } from "./stream.ts";
@@ -81,6 +81,36 @@ export async function send(
   );
 }
 
+export function signal(stream: Stream, envelope: Bytes): void {
+  stream.notify(f.encodeSignal(0, { envelope }));
+}
+
+/** Deletes a session for good; that it was deleted before is as well. */
+export async function remove(stream: Stream, sid: Bytes): Promise<void> {
+  await stream
+    .request("delete", (tag) => f.encodeDelete(tag, { sid }))
+    .catch(ignoring(
+      f.errorCodes.sessionDeleted, f.errorCodes.unknownSession));
+}
+
+export async function check(
+  stream: Stream,
+  fields: f.CheckFrame,
+): Promise<void> {
+  await stream.request("check", (tag) => f.encodeCheck(tag, fields));
+}
+
+/** What a service's refusal with one of these codes is no failure for. */
+export function ignoring(...codes: number[]): (error: unknown) => void {
+  return (error) => {
+    if (!isCode(error, ...codes)) throw error;
+  };
+}
+
+export function isCode(error: unknown, ...codes: number[]): boolean {
+  return error instanceof ServiceError && codes.includes(error.code);
+}
+
 export function ack(stream: Stream, position: number): void {
   stream.notify(f.encodeAck(0, { position }));
 }
@@ -102,13 +132,20 @@ export async function session(
   stream: Stream,
   sid: Bytes,
 ): Promise<f.SessionItem | undefined> {
-  const page = f.decodeSessionPage(
+  const item = (await sessions(stream, sid, 1)).sessions[0];
+  return item && equal(item.sid, sid) ? item : undefined;
+}
+
+export async function sessions(
+  stream: Stream,
+  from: Bytes,
+  count: number = f.limits.pageSessions,
+): Promise<f.SessionPageFrame> {
+  return f.decodeSessionPage(
     await stream.request("sessions", (tag) =>
-      f.encodeSessions(tag, { from: sid, count: 1 }),
+      f.encodeSessions(tag, { from, count }),
     ),
   );
-  const item = page.sessions[0];
-  return item && item.sid.every((b, i) => b === sid[i]) ? item : undefined;
 }
 
 export async function vault(stream: Stream): Promise<f.VaultFrame> {

@@ -46,6 +46,11 @@ export class Connection {
     this.#wake?.();
   }
 
+  restart(): void {
+    this.#stream?.close();
+    this.#wake?.();
+  }
+
   /** Returns when closed, when no connection is wanted any more, or when an
    * alarm forbids going on. */
   async run(): Promise<void> {

@@ -8,10 +8,16 @@ import { Connection, type Serve } from "./connection.ts";
 import { ClientError } from "./errors.ts";
 import type { Exchange } from "./exchange.ts";
 import type { Channel, Platform, Storage } from "./platform.ts";
+import { keys, type MessageRecord } from "./records.ts";
 import { Rosters, validity } from "./roster.ts";
+import { Typing, type Signal } from "./signals.ts";
 import type { Stream } from "./stream.ts";
+import type { Transcript } from "./transcript.ts";
 import type { Alarm, Link, ServiceAddress } from "./types.ts";
 import { View } from "./view.ts";
+
+/** What is seen and stays unanswered for so long gets a receipt. */
+const RECEIPT_AFTER = 10_000;
 
 export type Warning = "roster-ending" | undefined;
 
@@ -24,6 +30,9 @@ interface Status {
 type Note =
   | { readonly kind: "changed"; readonly keys: readonly string[] }
   | { readonly kind: "status"; readonly status: Status }
+  | { readonly kind: "composing"; readonly sid: string }
+  | { readonly kind: "typing"; readonly signal: Signal }
+  | { readonly kind: "told"; readonly what: unknown }
   | { readonly kind: "who" };
 
 export interface CoreOptions {
@@ -36,7 +45,9 @@ export interface CoreOptions {
   readonly name: string;
   readonly serve: Serve;
   /** Another tab wrote these. */
-  readonly changed?: (keys: readonly string[]) => void;
+  readonly changed: (keys: readonly string[]) => void;
+  /** Another tab called tell(). */
+  readonly told?: (what: unknown) => void;
   readonly listeners: Set<() => void>;
 }
 
@@ -44,6 +55,7 @@ export class Core {
   readonly storage: Storage;
   readonly rosters: Rosters;
   readonly view: View;
+  readonly typing: Typing;
   /** Of this tab, while it owns the connection. */
   exchange: Exchange | undefined;
   status: Status = { link: "idle", alarm: undefined, warning: undefined };
@@ -51,13 +63,17 @@ export class Core {
   readonly #o: CoreOptions;
   readonly #channel: Channel;
   readonly #connection: Connection;
+  /** By sid: up to which position it was seen, while a receipt is due. */
+  readonly #seen = new Map<string, number>();
+  /** And up to where one was due already. */
+  readonly #receipted = new Map<string, number>();
   #connecting = false;
   #owner = false;
 
   static async open(options: CoreOptions): Promise<Core> {
     const core = new Core(options, await options.platform.open(options.name));
     await core.rosters.load();
-    for (const prefix of ["m/", "w/", "read/"]) {
+    for (const prefix of View.kinds) {
       core.view.apply(await core.storage.list(prefix));
     }
     core.#tell({ kind: "who" });
@@ -69,6 +85,7 @@ export class Core {
     this.storage = storage;
     this.rosters = new Rosters(storage, options.cid, options.minGeneration);
     this.view = new View(options.side);
+    this.typing = new Typing(options.platform, () => this.emit());
     this.#channel = options.platform.channel(options.name);
     this.#channel.onmessage = (note) => void this.#hear(note as Note);
     this.#connection = new Connection({
@@ -95,6 +112,11 @@ export class Core {
     });
   }
 
+  /** Begins a new stream in place of the present one. */
+  restart(): void {
+    this.#connection.restart();
+  }
+
   close(): void {
     this.#connection.close();
     this.#channel.close();
@@ -107,10 +129,67 @@ export class Core {
 
   /** This tab wrote something. */
   wrote(changes: ReadonlyMap<string, unknown>): void {
-    this.view.apply(changes);
+    this.#show(changes);
     this.#tell({ kind: "changed", keys: [...changes.keys()] });
     this.exchange?.flush();
     this.emit();
+  }
+
+  /** Writes what needs no lock. */
+  async write(key: string, value: unknown): Promise<void> {
+    const changes = new Map([[key, value]]);
+    await this.storage.write(changes);
+    this.wrote(changes);
+  }
+
+  #show(changes: Iterable<readonly [string, unknown]>): void {
+    const all = [...changes];
+    this.view.apply(all);
+    // Who has written is not writing any more.
+    for (const [key, value] of all) {
+      if (!key.startsWith("m/") || value === undefined) continue;
+      const { sid, sender } = value as MessageRecord;
+      this.typing.ends(sid, sender);
+    }
+  }
+
+  /** Something is being written here: whoever has the connection says so. */
+  composing(sid: string): void {
+    if (this.status.link !== "ready" || this.status.alarm) return;
+    if (!this.typing.due(sid)) return;
+    if (this.exchange) this.exchange.signal(sid);
+    else this.#tell({ kind: "composing", sid });
+  }
+
+  signalled(signal: Signal): void {
+    this.#tell({ kind: "typing", signal });
+    this.typing.begins(signal.sid, signal.sender);
+  }
+
+  /** The newest message of a session is before somebody's eyes. */
+  seen(sid: string, transcript: Transcript): void {
+    const { unread, lastPosition } = this.view.of(sid);
+    if (unread) {
+      const changes = new Map([[keys.read(sid), lastPosition]]);
+      this.wrote(changes);
+      void this.storage.write(changes);
+    }
+    const due = this.#seen.has(sid);
+    if ((this.#receipted.get(sid) ?? 0) >= lastPosition && !due) return;
+    this.#seen.set(sid, lastPosition);
+    this.#receipted.set(sid, lastPosition);
+    if (due) return;
+    this.#o.platform.after(RECEIPT_AFTER, () => {
+      const upTo = this.#seen.get(sid)!;
+      this.#seen.delete(sid);
+      if (this.closed || this.status.alarm || this.view.isDeleted(sid)) return;
+      void transcript.composeReceipt(sid, upTo);
+    });
+  }
+
+  /** What the other tabs of this profile are to know. */
+  tell(what: unknown): void {
+    this.#tell({ kind: "told", what });
   }
 
   /** After a roster was pinned: whether one may send under it. */
@@ -183,10 +262,20 @@ export class Core {
         break;
       case "changed":
         for (const key of note.keys) {
-          this.view.apply([[key, await this.storage.get(key)]]);
+          this.#show([[key, await this.storage.get(key)]]);
         }
         this.exchange?.flush();
-        this.#o.changed?.(note.keys);
+        this.#o.changed(note.keys);
+        break;
+      case "composing":
+        if (this.typing.due(note.sid)) this.exchange?.signal(note.sid);
+        return;
+      case "typing":
+        this.typing.begins(note.signal.sid, note.signal.sender);
+        return;
+      case "told":
+        this.#o.told?.(note.what);
+        return;
     }
     await this.rosters.load();
     this.emit();

@@ -1,13 +1,17 @@
 // An authenticated stream at work: the outbox goes out, deliveries come in and
 // are acknowledged once persisted, gaps are filled from the history.
 
-import { copy, fromHex, type Bytes } from "../wire/bytes.ts";
+import { copy, fromHex, toHex, type Bytes } from "../wire/bytes.ts";
 import { decodeEnvelope } from "../wire/envelope.ts";
-import { errorCodes, type DeliverFrame, type ReadyFrame } from "../wire/frames.gen.ts";
+import {
+  decodeDeleted, decodeDeliver, decodeSignalled, errorCodes,
+  type DeliverFrame, type ReadyFrame,
+} from "../wire/frames.gen.ts";
 import { AlarmError } from "./alarm.ts";
 import * as ask from "./ask.ts";
 import type { Platform, Storage } from "./platform.ts";
 import { keys, type Handed, type Outgoing } from "./records.ts";
+import type { Signal, Signals } from "./signals.ts";
 import { ServiceError, type Stream } from "./stream.ts";
 import type { Source, Transcript } from "./transcript.ts";
 
@@ -23,8 +27,8 @@ export function sourceOf(stream: Stream): Source {
     try {
       return (await ask.rosters(stream, { id })).rosters;
     } catch (error) {
-      if (isCode(error, errorCodes.notFound, errorCodes.unknownRoster)) return [];
-      throw error;
+      ask.ignoring(errorCodes.notFound, errorCodes.unknownRoster)(error);
+      return [];
     }
   };
   return {
@@ -47,9 +51,13 @@ export interface ExchangeOptions {
   readonly platform: Platform;
   readonly storage: Storage;
   readonly transcript: Transcript;
+  readonly signals: Signals;
   readonly stream: Stream;
   /** A message was refused for good: its session is not sent to any more. */
   readonly refused: (error: ServiceError) => void;
+  /** The service says that it has this session no more. */
+  readonly deleted: (sid: string) => Promise<void>;
+  readonly signalled: (signal: Signal) => void;
 }
 
 export class Exchange {
@@ -74,10 +82,30 @@ export class Exchange {
     this.#source = sourceOf(options.stream);
     this.#failed = new Promise((_, reject) => (this.#fail = reject));
     this.#failed.catch(() => undefined);
-    options.stream.ondeliver = (frame) => {
-      this.#arrived.push(frame);
+    const { on } = options.stream;
+    on.deliver = (body) => {
+      this.#arrived.push(decodeDeliver(body));
       if (this.#ready) this.#guard(this.#drain());
     };
+    on.deleted = (body) =>
+      this.#guard(options.deleted(toHex(decodeDeleted(body).sid)));
+    on.signalled = (body) =>
+      this.#guard(this.#signalled(copy(decodeSignalled(body).envelope)));
+  }
+
+  /** Says that something is being written; nobody waits for it. */
+  signal(sid: string): void {
+    if (this.#ready) this.#guard(this.#signal(sid));
+  }
+
+  async #signal(sid: string): Promise<void> {
+    const envelope = await this.#o.signals.seal(sid);
+    if (envelope && !this.#held.has(sid)) ask.signal(this.#o.stream, envelope);
+  }
+
+  async #signalled(envelope: Bytes): Promise<void> {
+    const signal = await this.#o.signals.open(envelope, this.#source);
+    if (signal) this.#o.signalled(signal);
   }
 
   /** ends: where one's own chains stand at the service. */
@@ -148,6 +176,10 @@ export class Exchange {
       case errorCodes.seqOld:
         // READY or SESSIONS of the next stream will tell.
         this.#o.stream.close("out of step");
+        return;
+      case errorCodes.sessionDeleted:
+        this.#held.add(out.sid);
+        await this.#o.deleted(out.sid);
         return;
       case errorCodes.seqGap:
       case errorCodes.storageFull:
@@ -273,12 +305,9 @@ export async function endsOfOutbox(
   const sids = new Set(waiting.map(([, out]) => (out as Outgoing).sid));
   const ends = [];
   for (const sid of sids) {
+    // Of a session that is gone, the answer to the message will tell.
     const item = await ask.session(stream, fromHex(sid));
-    ends.push({
-      sid,
-      seq: item?.seq ?? 0,
-      id: item?.id ?? new Uint8Array(32),
-    });
+    if (item) ends.push({ sid, seq: item.seq, id: copy(item.id) });
   }
   return ends;
 }
@@ -293,8 +322,4 @@ function conflict(detail: string): AlarmError {
     "session-conflict",
     `The service's copy of this conversation does not match. ${detail}`,
   );
-}
-
-function isCode(error: unknown, ...codes: number[]): boolean {
-  return error instanceof ServiceError && codes.includes(error.code);
 }

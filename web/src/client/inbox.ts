@@ -3,7 +3,10 @@
 import { readSecret, SECRET_KEY_BYTES } from "../crypto/kit.ts";
 import { accountName, safetyNumber, signkeyIdOf } from "../crypto/names.ts";
 import { Role } from "../wire/auth.ts";
-import { copy, fromBase64Url, fromHex, toBase64Url, toHex } from "../wire/bytes.ts";
+import {
+  copy, fromBase64Url, fromHex, isZero, toBase64Url, toHex, ZERO_ID, type Bytes,
+} from "../wire/bytes.ts";
+import { decodeChecked, type SessionItem } from "../wire/frames.gen.ts";
 import * as account from "./account.ts";
 import * as ask from "./ask.ts";
 import { Batch } from "./batch.ts";
@@ -15,11 +18,12 @@ import { endsOfOutbox, Exchange, sourceOf } from "./exchange.ts";
 import type { InboxOptions } from "./index.ts";
 import type { Platform } from "./platform.ts";
 import { keys } from "./records.ts";
-import { pinRoster } from "./roster.ts";
-import type { Stream } from "./stream.ts";
+import { pinRoster, type KnownRoster } from "./roster.ts";
+import { Signals } from "./signals.ts";
+import { ServiceError, type Stream } from "./stream.ts";
 import { Transcript } from "./transcript.ts";
 import type {
-  Alarm, Conversation, DeviceList, Inbox, Link, RecoveryKit,
+  Alarm, CheckResult, Conversation, DeviceList, Inbox, Link, RecoveryKit,
 } from "./types.ts";
 
 const NAME = "sealchat-inbox";
@@ -27,6 +31,15 @@ const DEVICE = "device";
 const keyOf = (generation: number) => `key/${generation}`;
 /** The inbox warns this long before the roster ends. */
 const WARN_BEFORE = 60 * 86_400_000;
+
+interface Opened {
+  readonly core: Core;
+  readonly transcript: Transcript;
+}
+
+interface Checked extends CheckResult {
+  readonly code: string;
+}
 
 export class CustomerInbox implements Inbox {
   readonly #options: InboxOptions;
@@ -39,6 +52,12 @@ export class CustomerInbox implements Inbox {
   #deviceId = "";
   #devices: { readonly id: string; readonly list: DeviceList } | undefined;
   #closed = false;
+  #signals: Signals | undefined;
+  /** Of this tab, while it owns the connection. */
+  #stream: Stream | undefined;
+  #surveyed = false;
+  readonly #removing = new Set<string>();
+  readonly #checks = new Map<string, (result: CheckResult) => void>();
 
   constructor(options: InboxOptions) {
     this.#options = options;
@@ -76,9 +95,14 @@ export class CustomerInbox implements Inbox {
     return view
       .sids()
       .map((sid) => {
-        const { messages, lastTime, unread } = view.of(sid);
-        const number = this.#numbers.get(sid) ?? "";
-        return { sid, messages, lastTime, unread, safetyNumber: number };
+        const { messages, lastTime, unread, closed, waitingSince } = view.of(sid);
+        return {
+          sid, messages, lastTime, unread, closed, waitingSince,
+          safetyNumber: this.#numbers.get(sid) ?? "",
+          typing: this.#core!.typing.in(sid),
+          deleted: view.isDeleted(sid),
+          release: view.release(sid),
+        };
       })
       .sort((a, b) => b.lastTime - a.lastTime);
   }
@@ -131,23 +155,94 @@ export class CustomerInbox implements Inbox {
     await this.#keep(setUp);
   }
 
-  async send(sid: string, text: string): Promise<void> {
-    const core = this.#core;
-    if (!core) throw new ClientError("no-device", "No account is open here.");
-    await core.guarded(() => this.#transcript!.compose(sid, text));
+  async renew(options: Parameters<Inbox["renew"]>[0]): Promise<void> {
+    const { core } = this.#need();
+    const { keys: generation } = await account.renew({
+      ...options,
+      device: this.#device!,
+      pinned: core.rosters.highest!,
+      platform: this.#platform,
+      address: this.#options.service,
+      present: (bytes, stream) => core.rosters.present(bytes, sourceOf(stream)),
+    });
+    await core.write(keyOf(generation.generation), generation);
+    await core.rosters.load();
+    core.checkRoster(WARN_BEFORE);
+    await this.#derive();
   }
 
-  markRead(sid: string): void {
-    const core = this.#core;
-    if (!core || !core.view.of(sid).unread) return;
-    const changes = new Map([[keys.read(sid), core.view.of(sid).lastPosition]]);
-    core.wrote(changes);
-    void core.storage.write(changes);
+  async send(sid: string, text: string): Promise<void> {
+    await this.#write(sid, ({ transcript }) => transcript.compose(sid, text));
+  }
+
+  async closeConversation(sid: string): Promise<void> {
+    await this.#write(sid, ({ transcript }) => transcript.composeClosed(sid));
+  }
+
+  async #write(
+    sid: string,
+    work: (opened: Opened) => Promise<void>,
+  ): Promise<void> {
+    const opened = this.#need();
+    const { core } = opened;
+    if (core.view.isDeleted(sid)) {
+      throw new ClientError("no-conversation", "This conversation was deleted.");
+    }
+    await core.guarded(() => work(opened));
+  }
+
+  composing(sid: string): void {
+    if (!this.#core?.view.isDeleted(sid)) this.#core?.composing(sid);
+  }
+
+  seen(sid: string): void {
+    if (this.#core) this.#core.seen(sid, this.#need().transcript);
+  }
+
+  async deleteConversation(sid: string): Promise<void> {
+    const { core, transcript } = this.#need();
+    const state = core.view.isDeleted(sid) ? "done" : "asked";
+    await transcript.forget(sid, new Map([[keys.ended(sid), state]]));
+    this.#removeEnded();
+    const isOpen = () => core.view.toDelete().includes(sid);
+    await new Promise<void>((resolve) => {
+      const check = () => {
+        if (isOpen() && !core.status.alarm && !this.#closed) return;
+        stop();
+        resolve();
+      };
+      const stop = this.subscribe(check);
+      check();
+    });
+    if (!isOpen()) return;
+    throw this.#closed
+      ? new ClientError("closed", "The inbox was closed.")
+      : new ClientError("alarm", core.status.alarm!.detail);
+  }
+
+  check(): ReturnType<Inbox["check"]> {
+    const code = toBase64Url(crypto.getRandomValues(new Uint8Array(16)));
+    const result = new Promise<CheckResult>((resolve) =>
+      this.#checks.set(code, resolve));
+    return { code, result };
+  }
+
+  #checked({ code, release, minGeneration }: Checked): void {
+    this.#checks.get(code)?.({ release, minGeneration });
+    this.#checks.delete(code);
+  }
+
+  #need(): Opened {
+    if (this.#core && this.#transcript) {
+      return { core: this.#core, transcript: this.#transcript };
+    }
+    throw new ClientError("no-device", "No account is open here.");
   }
 
   close(): void {
     this.#closed = true;
     this.#core?.close();
+    this.#emit();
   }
 
   #requireNone(): void {
@@ -176,28 +271,37 @@ export class CustomerInbox implements Inbox {
       side: "customer",
       name: NAME,
       serve: (stream, ready) => this.#serve(stream, ready),
+      changed: () => this.#removeEnded(),
+      told: (what) => this.#checked(what as Checked),
       listeners: this.#listeners,
     });
     if (this.#closed) return core.close();
     const signkeyId = await signkeyIdOf(device.pk);
     this.#core = core;
     this.#deviceId = toHex(signkeyId);
-    this.#transcript = new Transcript({
+    const shared = {
       platform: this.#platform,
       storage: core.storage,
-      name: NAME,
       rosters: core.rosters,
       party: {
-        side: "customer",
+        side: "customer" as const,
         cid: device.cid,
         signkeyId,
         signKey: device.signKey,
-        openingKey: async (roster) => {
+        openingKey: async (roster: KnownRoster) => {
           const kept = await core.storage.get(keyOf(roster.generation));
           return (kept as account.GenerationKeys | undefined)?.messageKey;
         },
       },
+    };
+    const signals = new Signals(shared);
+    this.#signals = signals;
+    this.#transcript = new Transcript({
+      ...shared,
+      name: NAME,
       changed: (changes) => core.wrote(changes),
+      heard: (sender, time) =>
+        signals.freshness.heard(sender, time, this.#platform.now()),
     });
     this.#device = device;
     this.subscribe(() => void this.#derive());
@@ -212,10 +316,21 @@ export class CustomerInbox implements Inbox {
       platform: this.#platform,
       storage: core.storage,
       transcript: this.#transcript!,
+      signals: this.#signals!,
       stream,
       refused: (error) =>
         core.alarm({ code: "refused", detail: error.message }),
+      deleted: (sid) => this.#gone(sid),
+      signalled: (signal) => core.signalled(signal),
     });
+    stream.on.checked = (body) => {
+      const { code, release, minGeneration } = decodeChecked(body);
+      const checked = {
+        code: toBase64Url(code), release: toHex(release), minGeneration,
+      };
+      core.tell(checked);
+      this.#checked(checked);
+    };
     const answer = await ask.auth(stream, this.#options.service.origin, {
       role: Role.device,
       subject: fromHex(this.#deviceId),
@@ -227,8 +342,79 @@ export class CustomerInbox implements Inbox {
     const ends = await endsOfOutbox(core.storage, stream);
     ready();
     core.exchange = exchange;
+    this.#stream = stream;
+    this.#removeEnded();
+    const failed = this.#survey(stream);
+    failed.catch(() => stream.close());
     await exchange.run(answer, ends);
+    this.#stream = undefined;
     return true;
+  }
+
+  /** The service says that it has this session no more.  What is here stays:
+   * its word is not enough to delete anything. */
+  async #gone(sid: string): Promise<void> {
+    const core = this.#core!;
+    if (core.view.isDeleted(sid) || !(await core.storage.get(keys.session(sid)))) {
+      return;
+    }
+    await core.write(keys.deleted(sid), true);
+  }
+
+  /** Asks the service to delete what was deleted here. */
+  #removeEnded(): void {
+    const core = this.#core;
+    const stream = this.#stream;
+    if (!core || !stream) return;
+    for (const sid of core.view.toDelete()) {
+      if (this.#removing.has(sid)) continue;
+      this.#removing.add(sid);
+      ask.remove(stream, fromHex(sid))
+        .then(() => core.write(keys.ended(sid), "done"))
+        .catch((error) => {
+          if (!(error instanceof ServiceError)) return;
+          core.alarm({ code: "refused", detail: error.message });
+        })
+        .finally(() => this.#removing.delete(sid));
+    }
+  }
+
+  /** Once for each page load: which sessions the service still has, and what
+   * their visitors run. */
+  async #survey(stream: Stream): Promise<void> {
+    const core = this.#core!;
+    if (this.#surveyed) {
+      for (const sid of core.view.sids()) {
+        if (!core.view.release(sid)) await this.#look(stream, sid);
+      }
+      return;
+    }
+    const missing = new Set(core.view.sids());
+    let from: Bytes = ZERO_ID;
+    do {
+      const page = await ask.sessions(stream, from);
+      for (const item of page.sessions) {
+        missing.delete(toHex(item.sid));
+        await this.#noteRelease(item);
+      }
+      from = copy(page.next);
+    } while (!isZero(from));
+    for (const sid of missing) await this.#gone(sid);
+    this.#surveyed = true;
+  }
+
+  async #look(stream: Stream, sid: string): Promise<void> {
+    const item = await ask.session(stream, fromHex(sid));
+    if (item) await this.#noteRelease(item);
+  }
+
+  async #noteRelease({ sid, release }: SessionItem): Promise<void> {
+    const core = this.#core!;
+    const id = toHex(sid);
+    const name = isZero(release) ? "" : toHex(release);
+    if (name && core.view.sids().includes(id) && core.view.release(id) !== name) {
+      await core.write(keys.release(id), name);
+    }
   }
 
   /** What is shown but has to be hashed first: safety numbers of sessions
@@ -239,6 +425,10 @@ export class CustomerInbox implements Inbox {
     const fresh = core.view.sids().filter((sid) => !this.#numbers.has(sid));
     for (const sid of fresh) this.#numbers.set(sid, "");
     for (const sid of fresh) {
+      // A new conversation: what its visitor runs is in the list of sessions.
+      if (this.#stream) {
+        this.#look(this.#stream, sid).catch(() => undefined);
+      }
       const number = await safetyNumber(this.#device.cid, fromHex(sid));
       this.#numbers.set(sid, number);
     }

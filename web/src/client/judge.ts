@@ -8,7 +8,7 @@ import type { KemKey } from "../crypto/kem.ts";
 import { verifyThing } from "../crypto/signed.ts";
 import { BodyKind, type Body } from "../wire/body.ts";
 import { equal, fromUtf8, toHex, type Bytes } from "../wire/bytes.ts";
-import { Direction, type Envelope, type Recipient } from "../wire/envelope.ts";
+import { Direction, EnvelopeType, type Envelope, type Recipient } from "../wire/envelope.ts";
 import { decodeHello, type Hello } from "../wire/hello.ts";
 import type { KemPublic } from "../wire/suite.ts";
 import type { KnownRoster } from "./roster.ts";
@@ -73,7 +73,7 @@ export async function judge(
   if (!key) return { verdict: "waiting" };
   const slot = party.side === "customer" ? 0 : 1;
   const body = await openMessage(envelope, slot, key);
-  return { verdict: "genuine", content: body && contentOf(body) };
+  return { verdict: "genuine", content: body && contentOf(body, envelope) };
 }
 
 /** Of the customer: the device with that signkey_id. */
@@ -103,9 +103,12 @@ async function isFor(named: Recipient, key: KemPublic): Promise<boolean> {
   return named.suite === key.suite && equal(named.kemId, await kemIdOf(key));
 }
 
-function contentOf(body: Body): Content | undefined {
+function contentOf(body: Body, { type }: Envelope): Content | undefined {
   const { kind, content } = body;
   const heads = body.heads.map(toHex);
+  if ((kind === BodyKind.typing) !== (type === EnvelopeType.signal)) {
+    return undefined;
+  }
   switch (kind) {
     case BodyKind.text: {
       const text = fromUtf8(content);
@@ -114,6 +117,10 @@ function contentOf(body: Body): Content | undefined {
     case BodyKind.receipt:
     case BodyKind.closed:
       return content.length ? undefined : { kind, text: "", heads };
+    case BodyKind.typing:
+      return content.length || heads.length
+        ? undefined
+        : { kind, text: "", heads };
     case BodyKind.attachment:
       return { kind, text: "", heads };
     default:

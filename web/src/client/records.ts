@@ -7,7 +7,11 @@
 //   g/<sid>/<missing>/<id>      <id> waits for its ancestor <missing>
 //   w/<sid>/<id>                Held: cannot be judged yet
 //   out/<sid>/<seq>             Outgoing: not known to be stored
-//   read/<sid>                  position up to which the customer has read
+//   read/<sid>                  position up to which this side has read
+//   draft/<n>                   Draft: written before there was a session
+//   deleted/<sid>               the service said that it is gone
+//   ended/<sid>                 Ended: deleted here
+//   release/<sid>               the visitor's release, hex
 //
 // Ids are in hex; numbers in keys have 16 digits, so that keys sort by them.
 
@@ -52,7 +56,20 @@ export interface MessageRecord {
   readonly accepted: boolean;
   readonly mark?: Mark;
   readonly delivery?: Delivery;
+  /** The draft that it was. */
+  readonly draft?: string;
 }
+
+/** A visitor's text that waits for the customer's keys. */
+export interface Draft {
+  readonly id: string;
+  readonly text: string;
+  readonly time: number;
+}
+
+/** A conversation that was deleted here: "asked" until the service has deleted
+ * it too.  A visitor keeps the keys till then, to ask with. */
+export type Ended = "done" | "asked" | object;
 
 /** A message as the service hands it out. */
 export interface Handed {
@@ -97,5 +114,16 @@ export const keys = {
   outgoing: (sid: string, seq: number) => `out/${sid}/${digits(seq)}`,
   outbox: (sid = "") => (sid ? `out/${sid}/` : "out/"),
   read: (sid: string) => `read/${sid}`,
-  reads: "read/",
+  draft: (n: number) => `draft/${digits(n)}`,
+  drafts: "draft/",
+  deleted: (sid: string) => `deleted/${sid}`,
+  ended: (sid: string) => `ended/${sid}`,
+  allEnded: "ended/",
+  release: (sid: string) => `release/${sid}`,
 } as const;
+
+/** Everything of one session but that it was ended. */
+export function prefixesOf(sid: string): string[] {
+  const kinds = ["s", "m", "q", "g", "w", "out", "read", "deleted", "release"];
+  return kinds.map((kind) => `${kind}/${sid}`);
+}

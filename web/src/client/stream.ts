@@ -30,6 +30,8 @@ export class Disconnected extends Error {
   }
 }
 
+export type Unasked = "deliver" | "signalled" | "deleted" | "checked";
+
 interface Pending {
   readonly answer: f.FrameName | undefined;
   readonly resolve: (body: Bytes) => void;
@@ -40,8 +42,8 @@ const OPEN_TIMEOUT = 15_000;
 const ANSWER_TIMEOUT = 30_000;
 
 export class Stream {
-  /** DELIVER, in order of arrival. */
-  ondeliver: ((frame: f.DeliverFrame) => void) | undefined;
+  /** What the service sends unasked, in order of arrival. */
+  readonly on: Partial<Record<Unasked, (body: Bytes) => void>> = {};
   /** Resolves when the stream is over, however that came. */
   readonly closed: Promise<Disconnected>;
 
@@ -158,10 +160,11 @@ export class Stream {
         this.#wakeChallenged();
         return;
       case "deliver":
-        this.ondeliver?.(f.decodeDeliver(body));
-        return;
       case "signalled":
-        return; // nothing is shown of signals yet
+      case "deleted":
+      case "checked":
+        this.on[name]?.(body);
+        return;
       case "error": {
         const { code, sentence } = f.decodeError(body);
         const text = new TextDecoder().decode(sentence);

@@ -20,10 +20,10 @@ import { ClientError } from "./errors.ts";
 import { deviceOf, judge, verifyHello, type Content, type Party } from "./judge.ts";
 import type { Platform, Storage } from "./platform.ts";
 import {
-  keys, NO_CHAIN, type ChainEnd, type Handed, type Held, type MessageRecord, type Outgoing,
-  type SessionState,
+  keys, NO_CHAIN, prefixesOf, type ChainEnd, type Handed, type Held,
+  type MessageRecord, type Outgoing, type SessionState,
 } from "./records.ts";
-import type { KnownRoster, RosterSource, Rosters } from "./roster.ts";
+import { validity, type KnownRoster, type RosterSource, type Rosters } from "./roster.ts";
 
 /** What the service can be asked while a message is judged. */
 export interface Source extends RosterSource {
@@ -39,6 +39,27 @@ export interface TranscriptOptions {
   readonly party: Party;
   /** Called after each commit with what it wrote. */
   readonly changed: (changes: ReadonlyMap<string, unknown>) => void;
+  /** Called for each genuine envelope, with its sender's clock. */
+  readonly heard: (sender: string, time: number) => void;
+}
+
+/** What one writes. */
+interface Writing {
+  readonly kind: number;
+  readonly text: string;
+  /** The draft that it was, which goes with it. */
+  readonly draft?: { readonly key: string; readonly id: string };
+  /** Those to name; by default all. */
+  readonly heads?: readonly string[];
+}
+
+/** The UTF-8 of a text that can be sent. */
+export function contentOf(text: string): Bytes {
+  const content = toUtf8(text);
+  if (!content.length || content.length > CONTENT_MAX || !isWellFormed(text)) {
+    throw new ClientError("bad-text", "A message has 1 to 16,384 bytes.");
+  }
+  return content;
 }
 
 export class Transcript {
@@ -82,21 +103,67 @@ export class Transcript {
   }
 
   /** Seals a text and persists it in the outbox. */
-  async compose(sid: string, text: string): Promise<void> {
-    const content = toUtf8(text);
-    if (!content.length || content.length > CONTENT_MAX || !isWellFormed(text)) {
-      throw new ClientError("bad-text", "A message has 1 to 16,384 bytes.");
-    }
-    await this.#o.rosters.load();
-    await this.#locked(sid, (batch) => this.#compose(batch, sid, content, text));
+  async compose(
+    sid: string,
+    text: string,
+    draft?: Writing["draft"],
+  ): Promise<void> {
+    contentOf(text);
+    await this.#write(sid, {
+      kind: BodyKind.text, text, ...(draft ? { draft } : {}),
+    });
   }
 
-  async #compose(
-    batch: Batch,
+  async composeClosed(sid: string): Promise<void> {
+    await this.#write(sid, { kind: BodyKind.closed, text: "" });
+  }
+
+  async #write(sid: string, writing: Writing): Promise<void> {
+    await this.#o.rosters.load();
+    await this.#locked(sid, (batch) => this.#compose(batch, sid, writing));
+  }
+
+  /**
+   * Everything up to that position was seen: seals a receipt that names those
+   * of it that nothing names yet, unless they are receipts all.  Where nothing
+   * may be sent, nothing is.
+   */
+  async composeReceipt(sid: string, upTo: number): Promise<void> {
+    const { rosters, platform } = this.#o;
+    await rosters.load();
+    const roster = rosters.highest;
+    if (!roster || validity(roster, platform.now()) === "expired") return;
+    await this.#locked(sid, async (batch) => {
+      const state = await batch.get<SessionState>(keys.session(sid));
+      const seen: string[] = [];
+      let owed = false;
+      for (const id of state?.heads ?? []) {
+        const record = await batch.get<MessageRecord>(keys.message(sid, id));
+        if (!record || (record.position ?? Infinity) > upTo) continue;
+        seen.push(id);
+        owed ||= record.kind === BodyKind.text || record.kind === BodyKind.closed;
+      }
+      if (!owed) return;
+      await this.#compose(batch, sid, {
+        kind: BodyKind.receipt, text: "", heads: seen,
+      });
+    });
+  }
+
+  /** Forgets a session, keys of it excepted; changes: what goes with it. */
+  async forget(
     sid: string,
-    content: Bytes,
-    text: string,
+    changes: ReadonlyMap<string, unknown>,
   ): Promise<void> {
+    await this.#locked(sid, async (batch) => {
+      for (const prefix of prefixesOf(sid)) {
+        for (const [key] of await batch.list(prefix)) batch.delete(key);
+      }
+      for (const [key, value] of changes) batch.set(key, value);
+    });
+  }
+
+  async #compose(batch: Batch, sid: string, writing: Writing): Promise<void> {
     const { party, platform, rosters } = this.#o;
     const state = await batch.get<SessionState>(keys.session(sid));
     const hello = state && decodeHello(state.hello);
@@ -104,7 +171,9 @@ export class Transcript {
       throw new ClientError("no-conversation", "There is no such conversation.");
     }
     const roster = rosters.usable(platform.now());
-    const heads = [...state.heads].sort().slice(0, HEADS_MAX);
+    const { kind, text, draft } = writing;
+    const named = writing.heads ?? state.heads;
+    const heads = [...named].sort().slice(0, HEADS_MAX);
     const { cid, side, signkeyId, signKey } = party;
     const head = {
       type: EnvelopeType.stored,
@@ -120,15 +189,16 @@ export class Transcript {
     const sealed = await sealMessage(
       head,
       [roster.messageKey, hello.sessionKey],
-      { kind: BodyKind.text, heads: heads.map(fromHex), content },
+      { kind, heads: heads.map(fromHex), content: toUtf8(text) },
       signKey,
     );
     const id = toHex(sealed.id);
     const record: MessageRecord = {
       sid, id, sender: this.#own, from: side, seq: head.seq,
-      prev: state.own.id, heads, time: head.time, kind: BodyKind.text, text,
-      accepted: true, delivery: "sending",
+      prev: state.own.id, heads, time: head.time, kind, text,
+      accepted: true, delivery: "sending", ...(draft ? { draft: draft.id } : {}),
     };
+    if (draft) batch.delete(draft.key);
     batch.set(keys.message(sid, id), record);
     batch.set(keys.number(sid, this.#own, head.seq), id);
     batch.set(keys.outgoing(sid, head.seq), {
@@ -163,7 +233,7 @@ export class Transcript {
       ...record,
       ...(position === undefined ? {} : { position }),
       time: time ?? record.time,
-      delivery: record.delivery === "delivered" ? "delivered" : "stored",
+      delivery: record.delivery === "sending" ? "stored" : record.delivery!,
     } satisfies MessageRecord);
     batch.delete(keys.outgoing(sid, seq));
     if (seq > state.stored.seq) {
@@ -220,11 +290,15 @@ export class Transcript {
       const state = await batch.get<SessionState>(keys.session(sid));
       if (!state) return false;
       const waiting = await batch.list<Outgoing>(keys.outbox(sid));
-      const texts: string[] = [];
+      const unsent: Writing[] = [];
       for (const [key, out] of waiting) {
         const record = await batch.get<MessageRecord>(
           keys.message(sid, out.id));
-        if (record) texts.push(record.text);
+        // A receipt for what is judged anew would be one too many.
+        if (record && record.kind !== BodyKind.receipt) {
+          const { kind, text } = record;
+          unsent.push({ kind, text });
+        }
         batch.delete(key);
         batch.delete(keys.message(sid, out.id));
         batch.delete(keys.number(sid, this.#own, out.seq));
@@ -245,9 +319,7 @@ export class Transcript {
       if (end.seq === state.stored.seq) return this.#undo(batch);
       const now = (await batch.get<SessionState>(keys.session(sid)))!;
       batch.set(keys.session(sid), { ...now, own: end, stored: end });
-      for (const text of texts) {
-        await this.#compose(batch, sid, toUtf8(text), text);
-      }
+      for (const writing of unsent) await this.#compose(batch, sid, writing);
       return true;
     });
   }
@@ -272,7 +344,11 @@ export class Transcript {
     }
     const sid = toHex(envelope.sid);
     await this.#locked(sid, async (batch) => {
-      if (party.side === "visitor" && !(await batch.get(keys.session(sid)))) {
+      const wanted =
+        party.side === "visitor"
+          ? await batch.get(keys.session(sid))
+          : !(await batch.get(keys.ended(sid)));
+      if (!wanted) {
         this.dropped++;
         return;
       }
@@ -310,6 +386,7 @@ export class Transcript {
       this.dropped++;
       return undefined;
     }
+    this.#o.heard(toHex(envelope.signkeyId), envelope.time);
     const record = recordOf(envelope, id, handed, judgement.content, party.side);
     await this.#settle(batch, record, envelope, rosters.highest ?? roster);
     return id;
@@ -462,7 +539,8 @@ export class Transcript {
     if (record.sender !== this.#own) heads.push(id);
     batch.set(keys.session(sid), { ...state, heads } satisfies SessionState);
     if (record.from !== this.#o.party.side) {
-      await this.#markDelivered(batch, sid, named);
+      const read = record.kind === BodyKind.receipt ? "read" : "delivered";
+      await this.#markArrived(batch, sid, named, read);
     }
     for (const [key] of await batch.list(keys.gapsOf(sid, id))) {
       batch.delete(key);
@@ -475,21 +553,29 @@ export class Transcript {
   }
 
   /** An accepted message of the other side names these: this side's messages
-   * among their ancestors have arrived. */
-  async #markDelivered(
+   * among their ancestors have arrived, or were read. */
+  async #markArrived(
     batch: Batch,
     sid: string,
     named: readonly string[],
+    as: "delivered" | "read",
   ): Promise<void> {
     const todo = [...named];
+    const done = new Set<string>();
     for (let id = todo.pop(); id !== undefined; id = todo.pop()) {
       const record = await batch.get<MessageRecord>(keys.message(sid, id));
-      // Beyond the other side's messages everything was marked before.
-      if (record?.from !== this.#o.party.side) continue;
-      if (record.delivery === "delivered") continue;
-      batch.set(keys.message(sid, id), {
-        ...record, delivery: "delivered",
-      } satisfies MessageRecord);
+      if (!record || done.has(id)) continue;
+      done.add(id);
+      if (record.from !== this.#o.party.side) {
+        // It marked its own ancestors when it was accepted; a receipt goes
+        // beyond what only delivered them.
+        if (as === "delivered" || record.kind === BodyKind.receipt) continue;
+      } else {
+        if (record.delivery === "read" || record.delivery === as) continue;
+        batch.set(keys.message(sid, id), {
+          ...record, delivery: as,
+        } satisfies MessageRecord);
+      }
       todo.push(...namedBy(record));
     }
   }

@@ -2,7 +2,12 @@
 // written against this file alone; the client implements it.
 
 /** How far a message of one's own has come. */
-export type Delivery = "sending" | "stored" | "delivered" | "failed";
+export type Delivery =
+  | "sending" // kept here, and sent as soon as it can be
+  | "stored" // the service has it
+  | "delivered" // something that the other side wrote rests on it
+  | "read" // a receipt of the other side rests on it
+  | "failed"; // not sent: an alarm stands, or the conversation is gone
 
 /** Why a message is not simply shown (docs/protocol.md, "Receiver"). */
 export type Mark =
@@ -14,7 +19,7 @@ export type Mark =
   | "beginning-missing";
 
 export interface Message {
-  /** Envelope id, hex; stable, also for a message not sent yet. */
+  /** Stable on this device, also for a message not sent yet. */
   readonly id: string;
   /** Sent by this visitor, or by any device of this customer. */
   readonly mine: boolean;
@@ -70,12 +75,34 @@ export interface VisitorChat {
   /** Thirty digits, in groups of five, once a session exists. */
   readonly safetyNumber: string | undefined;
   readonly subscribe: Subscribe;
-  /** Loads what is stored; connects if a session exists. */
+  /** Somebody on the other side is writing. */
+  readonly typing: boolean;
+  /** The other side, or this one, has closed it; a later text reopens it. */
+  readonly closed: boolean;
+  /** The service no longer has this conversation: the other side deleted it,
+   * or the service did.  What is here stays; a new text begins a new one. */
+  readonly deleted: boolean;
+  /** Messages of the other side that seen() did not cover yet. */
+  readonly unread: number;
+  /** Loads what is stored; connects if a session exists, or a text waits for
+   * one. */
   start(): Promise<void>;
   /** Connects although no session exists yet. */
   connect(): void;
-  /** Resolves when the message is persisted in the outbox. */
+  /** Resolves when the message is persisted: in the outbox, or as a draft
+   * until the customer's keys are known and verified. */
   send(text: string): Promise<void>;
+  /** Something is being written: call it on each input. */
+  composing(): void;
+  /** The newest message is before the visitor's eyes: call it whenever that
+   * is so, as often as you like. */
+  seen(): void;
+  /** Forgets keys and messages at once; resolves when the service has deleted
+   * its part too.  Offline that waits, also over a reload. */
+  endAndDelete(): Promise<void>;
+  /** Tells the customer's devices what runs here, under the code that one of
+   * them made up (16 bytes).  Rejects with "offline" or "refused". */
+  report(code: Uint8Array): Promise<void>;
   close(): void;
 }
 
@@ -94,6 +121,16 @@ export interface Conversation {
   readonly lastTime: number;
   readonly unread: number;
   readonly safetyNumber: string;
+  /** The visitor is writing. */
+  readonly typing: boolean;
+  /** The last thing written was that it is closed. */
+  readonly closed: boolean;
+  /** Gone from the service; what is here stays until it is deleted here. */
+  readonly deleted: boolean;
+  /** The visitor's release of the widget, hex; empty if unknown. */
+  readonly release: string;
+  /** Time of the visitor's oldest text that no text has answered since. */
+  readonly waitingSince: number | undefined;
 }
 
 /** The roster as a person reads it. */
@@ -102,6 +139,13 @@ export interface DeviceList {
   readonly notBefore: number;
   readonly notAfter: number;
   readonly generation: number;
+}
+
+/** What a page said of itself; the service could have made it up. */
+export interface CheckResult {
+  /** hex; zeros where the snippet carries no hash. */
+  readonly release: string;
+  readonly minGeneration: number;
 }
 
 /** The inbox's side: one device of a customer. */
@@ -140,7 +184,24 @@ export interface Inbox {
     confirm: (list: DeviceList) => Promise<boolean>;
     progress?: (step: string) => void;
   }): Promise<void>;
+  /** A new roster of the same devices, valid from now on.  Rejects with
+   * "wrong-credentials" for a wrong password. */
+  renew(options: {
+    password: string;
+    progress?: (step: string) => void;
+  }): Promise<void>;
   send(sid: string, text: string): Promise<void>;
-  markRead(sid: string): void;
+  /** Something is being written: call it on each input. */
+  composing(sid: string): void;
+  /** The newest message of this conversation is before somebody's eyes: call
+   * it whenever that is so, as often as you like. */
+  seen(sid: string): void;
+  closeConversation(sid: string): Promise<void>;
+  /** Forgets it here at once; resolves when the service has deleted it too.
+   * Offline that waits, also over a reload. */
+  deleteConversation(sid: string): Promise<void>;
+  /** A code (base64url of 16 bytes) for a page to report itself under, and
+   * what it reports.  The result stays open until a page does. */
+  check(): { readonly code: string; readonly result: Promise<CheckResult> };
   close(): void;
 }

@@ -1,7 +1,7 @@
 // What the pages are shown: the records of the storage, in memory, in order.
 
 import { BodyKind } from "../wire/body.ts";
-import type { Held, MessageRecord } from "./records.ts";
+import type { Draft, Ended, Held, MessageRecord } from "./records.ts";
 import type { Message } from "./types.ts";
 
 interface Shown {
@@ -9,18 +9,28 @@ interface Shown {
   readonly lastTime: number;
   readonly unread: number;
   readonly lastPosition: number;
+  readonly closed: boolean;
+  readonly waitingSince: number | undefined;
 }
 
 export class View {
   readonly #side: "visitor" | "customer";
   readonly #records = new Map<string, Map<string, MessageRecord>>();
   readonly #held = new Map<string, Map<string, Held>>();
-  readonly #reads = new Map<string, number>();
+  readonly #drafts = new Map<string, Draft>();
+  readonly #values = new Map<string, unknown>();
   readonly #shown = new Map<string, Shown>();
+  /** What was built of a record, for as long as the record is the same. */
+  readonly #built = new WeakMap<MessageRecord, Message>();
 
   constructor(side: "visitor" | "customer") {
     this.#side = side;
   }
+
+  /** What it is made of, by the beginning of its key. */
+  static readonly kinds = [
+    "m/", "w/", "read/", "draft/", "deleted/", "ended/", "release/",
+  ];
 
   /** Takes over what was written; undefined deletes. */
   apply(changes: Iterable<readonly [string, unknown]>): void {
@@ -28,14 +38,38 @@ export class View {
       const [kind, sid, id] = key.split("/") as [string, string, string];
       if (kind === "m") put(this.#records, sid, id, value);
       else if (kind === "w") put(this.#held, sid, id, value);
-      else if (kind === "read") this.#reads.set(sid, Number(value ?? 0));
+      else if (kind === "draft") set(this.#drafts, key, value);
+      else if (View.kinds.includes(`${kind}/`)) set(this.#values, key, value);
       else continue;
       this.#shown.delete(sid);
     }
   }
 
   sids(): string[] {
-    return [...this.#records.keys()];
+    return [...new Set([...this.#records.keys(), ...this.#held.keys()])];
+  }
+
+  drafts(): [string, Draft][] {
+    return [...this.#drafts].sort(([a], [b]) => (a < b ? -1 : 1));
+  }
+
+  isDeleted(sid: string): boolean {
+    return this.#values.has(`deleted/${sid}`);
+  }
+
+  ended(sid: string): Ended | undefined {
+    return this.#values.get(`ended/${sid}`) as Ended | undefined;
+  }
+
+  /** Sessions that the service is still to delete. */
+  toDelete(): string[] {
+    return [...this.#values]
+      .filter(([key, value]) => key.startsWith("ended/") && value !== "done")
+      .map(([key]) => key.slice("ended/".length));
+  }
+
+  release(sid: string): string {
+    return (this.#values.get(`release/${sid}`) as string | undefined) ?? "";
   }
 
   of(sid: string): Shown {
@@ -49,33 +83,48 @@ export class View {
 
   #build(sid: string): Shown {
     const records = this.#records.get(sid) ?? new Map<string, MessageRecord>();
-    const read = this.#reads.get(sid) ?? 0;
+    const read = (this.#values.get(`read/${sid}`) as number | undefined) ?? 0;
     const messages: Message[] = [];
     let unread = 0;
     let lastPosition = 0;
+    let closed = false;
+    let waitingSince: number | undefined;
     for (const record of inOrder(records)) {
-      lastPosition = Math.max(lastPosition, record.position ?? 0);
-      if (record.kind !== BodyKind.text && !record.mark) continue;
-      messages.push(this.#message(record));
+      const { kind, position = 0, time, mark } = record;
+      lastPosition = Math.max(lastPosition, position);
       const theirs = record.from !== this.#side;
-      if (theirs && (record.position ?? 0) > read) unread++;
+      if (kind === BodyKind.closed && record.accepted) closed = true;
+      if (kind === BodyKind.text) {
+        closed = false;
+        waitingSince = theirs ? (waitingSince ?? time) : undefined;
+      }
+      if (closed) waitingSince = undefined;
+      if (kind !== BodyKind.text && !mark) continue;
+      messages.push(this.#message(record));
+      if (theirs && position > read) unread++;
     }
     for (const held of this.#held.get(sid)?.values() ?? []) {
       messages.push(this.#waiting(held));
     }
     const lastTime = messages.reduce((t, m) => Math.max(t, m.time), 0);
-    return { messages, lastTime, unread, lastPosition };
+    return { messages, lastTime, unread, lastPosition, closed, waitingSince };
   }
 
   #message(record: MessageRecord): Message {
+    const known = this.#built.get(record);
     const mine = record.from === this.#side;
-    const { id, from, sender, text, time, mark } = record;
-    return {
-      id, mine, from, sender, time,
+    const { id, draft, from, sender, text, time, mark } = record;
+    const lost = record.delivery === "sending" && this.isDeleted(record.sid);
+    const delivery = lost ? "failed" : record.delivery;
+    if (known && known.delivery === (mine ? delivery : undefined)) return known;
+    const message: Message = {
+      id: draft ?? id, mine, from, sender, time,
       text: mark === "unreadable" ? "" : text,
-      ...(mine && record.delivery ? { delivery: record.delivery } : {}),
+      ...(mine && delivery ? { delivery } : {}),
       ...(mark ? { mark } : {}),
     };
+    this.#built.set(record, message);
+    return message;
   }
 
   #waiting({ id, from, sender, time }: Held): Message {
@@ -111,6 +160,11 @@ function inOrder(records: ReadonlyMap<string, MessageRecord>): MessageRecord[] {
   return [...out];
 }
 
+function set<T>(map: Map<string, T>, key: string, value: unknown): void {
+  if (value === undefined) map.delete(key);
+  else map.set(key, value as T);
+}
+
 function put<T>(
   map: Map<string, Map<string, T>>,
   sid: string,
@@ -118,7 +172,7 @@ function put<T>(
   value: unknown,
 ): void {
   const inner = map.get(sid) ?? new Map<string, T>();
-  map.set(sid, inner);
-  if (value === undefined) inner.delete(id);
-  else inner.set(id, value as T);
+  set(inner, id, value);
+  if (inner.size) map.set(sid, inner);
+  else map.delete(sid);
 }

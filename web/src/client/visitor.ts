@@ -5,18 +5,24 @@ import { generate } from "../crypto/ed25519.ts";
 import { safetyNumber, sidOf, signkeyIdOf } from "../crypto/names.ts";
 import { signThing } from "../crypto/signed.ts";
 import { Role } from "../wire/auth.ts";
-import { copy, fromBase64Url, fromHex, toBase64Url, toHex, type Bytes } from "../wire/bytes.ts";
+import * as f from "../wire/frames.gen.ts";
+import {
+  copy, fromBase64Url, fromHex, toBase64Url, toHex, ZERO_ID, type Bytes,
+} from "../wire/bytes.ts";
 import { encodeHello } from "../wire/hello.ts";
 import * as ask from "./ask.ts";
 import { Batch } from "./batch.ts";
 import { browserPlatform } from "./browser.ts";
 import { Core } from "./core.ts";
+import { validity } from "./roster.ts";
 import { ClientError } from "./errors.ts";
 import { Exchange, sourceOf } from "./exchange.ts";
 import type { VisitorChatOptions } from "./index.ts";
 import type { Platform } from "./platform.ts";
-import type { Stream } from "./stream.ts";
-import { Transcript } from "./transcript.ts";
+import { keys, prefixesOf, type Draft } from "./records.ts";
+import { Signals } from "./signals.ts";
+import { ServiceError, Stream } from "./stream.ts";
+import { contentOf, Transcript } from "./transcript.ts";
 import type { Alarm, Link, Message, VisitorChat } from "./types.ts";
 
 /** Kept under "session": the visitor's keys, which cannot be exported. */
@@ -29,6 +35,16 @@ interface Session {
 }
 
 const SESSION = "session";
+/** The sids of sessions that the service deleted, in order. */
+const PAST = "past";
+
+/** A session of which this tab has everything that it needs. */
+interface Opened {
+  readonly session: Session;
+  readonly transcript: Transcript;
+  readonly signals: Signals;
+  readonly safetyNumber: string;
+}
 
 export class Visitor implements VisitorChat {
   readonly #options: VisitorChatOptions;
@@ -37,9 +53,11 @@ export class Visitor implements VisitorChat {
   readonly #name: string;
   readonly #listeners = new Set<() => void>();
   #core: Core | undefined;
-  #session: Session | undefined;
-  #transcript: Transcript | undefined;
-  #safetyNumber: string | undefined;
+  #opened: Opened | undefined;
+  #past: readonly string[] = [];
+  #shown: { readonly of: readonly unknown[]; readonly messages: Message[] } = {
+    of: [], messages: [],
+  };
   #wantsConnection = false;
   #closed = false;
 
@@ -67,13 +85,44 @@ export class Visitor implements VisitorChat {
   }
 
   get messages(): readonly Message[] {
-    return this.#session && this.#core
-      ? this.#core.view.of(this.#session.sid).messages
-      : [];
+    const core = this.#core;
+    if (!core) return [];
+    const parts = this.#sids().map((sid) => core.view.of(sid).messages);
+    const drafts = core.view.drafts().map(([, draft]) => draft);
+    const { alarm } = core.status;
+    // The same array for as long as it holds the same.
+    const of = [...parts, ...drafts, alarm];
+    const same =
+      of.length === this.#shown.of.length &&
+      of.every((part, i) => part === this.#shown.of[i]);
+    if (!same) {
+      const waiting = drafts.map((draft) => shownDraft(draft, !!alarm));
+      this.#shown = { of, messages: [...parts.flat(), ...waiting] };
+    }
+    return this.#shown.messages;
   }
 
   get safetyNumber(): string | undefined {
-    return this.#safetyNumber;
+    return this.#opened?.safetyNumber;
+  }
+
+  get typing(): boolean {
+    return !!this.#live && this.#core!.typing.in(this.#live.session.sid);
+  }
+
+  get closed(): boolean {
+    return this.#opened
+      ? this.#core!.view.of(this.#opened.session.sid).closed
+      : false;
+  }
+
+  get deleted(): boolean {
+    return !!this.#opened && !this.#live;
+  }
+
+  get unread(): number {
+    const view = this.#core?.view;
+    return this.#sids().reduce((n, sid) => n + view!.of(sid).unread, 0);
   }
 
   readonly subscribe = (listener: () => void) => {
@@ -90,15 +139,13 @@ export class Visitor implements VisitorChat {
       side: "visitor",
       name: this.#name,
       serve: (stream, ready) => this.#serve(stream, ready),
-      changed: (keys) => {
-        if (keys.includes(SESSION)) void this.#adoptSession();
-      },
+      changed: (changed) => this.#changed(changed),
       listeners: this.#listeners,
     });
     if (this.#closed) return core.close();
     this.#core = core;
-    await this.#adoptSession();
-    if (this.#session || this.#wantsConnection) core.connect();
+    await this.#adopt();
+    if (this.#wantsConnection || this.#hasErrand) core.connect();
     core.emit();
   }
 
@@ -110,11 +157,79 @@ export class Visitor implements VisitorChat {
   async send(text: string): Promise<void> {
     const core = this.#core;
     if (!core) throw new ClientError("closed", "The chat is not open.");
+    contentOf(text);
     await core.guarded(async () => {
-      await this.#ensureSession(core);
-      await this.#transcript!.compose(this.#session!.sid, text);
+      if (await this.#ensureSession(core)) {
+        const { session, transcript } = this.#opened!;
+        await transcript.compose(session.sid, text);
+      } else {
+        await this.#keepDraft(core, text);
+      }
     });
     this.connect();
+  }
+
+  composing(): void {
+    if (this.#live) this.#core!.composing(this.#live.session.sid);
+  }
+
+  seen(): void {
+    for (const sid of this.#sids()) {
+      this.#core!.seen(sid, this.#opened!.transcript);
+    }
+  }
+
+  async endAndDelete(): Promise<void> {
+    const core = this.#core;
+    if (!core) throw new ClientError("closed", "The chat is not open.");
+    await this.#platform.exclusive(`${this.#name}/create`, async () => {
+      const session = (await core.storage.get(SESSION)) as Session | undefined;
+      const changes = new Map<string, unknown>([[SESSION, undefined], [PAST, undefined]]);
+      for (const [key] of await core.storage.list(keys.drafts)) {
+        changes.set(key, undefined);
+      }
+      for (const sid of await this.#storedPast(core)) {
+        for (const prefix of prefixesOf(sid)) {
+          for (const [key] of await core.storage.list(prefix)) {
+            changes.set(key, undefined);
+          }
+        }
+      }
+      if (session && !core.view.isDeleted(session.sid)) {
+        changes.set(keys.ended(session.sid), session);
+      }
+      if (session) await this.#opened!.transcript.forget(session.sid, changes);
+      else {
+        await core.storage.write(changes);
+        core.wrote(changes);
+      }
+    });
+    await this.#adopt();
+    if (!core.view.toDelete().length) return;
+    core.connect();
+    await this.#until(() => !core.view.toDelete().length || !!core.status.alarm);
+    if (core.view.toDelete().length) {
+      throw this.#closed
+        ? new ClientError("closed", "The chat was closed.")
+        : new ClientError("alarm", core.status.alarm!.detail);
+    }
+  }
+
+  async report(code: Uint8Array): Promise<void> {
+    const { service, release, minGeneration } = this.#options;
+    const stream = new Stream(this.#platform, service, this.#cid);
+    try {
+      await ask.check(stream, {
+        code: copy(code),
+        release: copy(release ?? ZERO_ID),
+        minGeneration: minGeneration ?? 1,
+      });
+    } catch (error) {
+      const code = error instanceof ServiceError ? "refused" : "offline";
+      throw new ClientError(code, String(error));
+    } finally {
+      stream.close();
+    }
   }
 
   close(): void {
@@ -123,119 +238,223 @@ export class Visitor implements VisitorChat {
     for (const listener of [...this.#listeners]) listener();
   }
 
+  /** What the service still has, as far as it said. */
+  get #live(): Opened | undefined {
+    const opened = this.#opened;
+    return opened && !this.#core!.view.isDeleted(opened.session.sid)
+      ? opened
+      : undefined;
+  }
+
+  /** Whether there is something to connect for, unasked. */
+  get #hasErrand(): boolean {
+    const { view } = this.#core!;
+    return !!this.#live || !!view.drafts().length || !!view.toDelete().length;
+  }
+
+  #sids(): string[] {
+    return this.#opened ? [...this.#past, this.#opened.session.sid] : [];
+  }
+
+  async #storedPast(core: Core): Promise<readonly string[]> {
+    return ((await core.storage.get(PAST)) as string[] | undefined) ?? [];
+  }
+
+  #changed(changed: readonly string[]): void {
+    void this.#adopt().then(() => {
+      // Whoever owns the connection goes on if this tab goes.
+      if (this.#core && !this.#closed && this.#hasErrand) this.#core.connect();
+    });
+    const drafted = changed.some((key) => key.startsWith(keys.drafts));
+    if (drafted && this.#core) void this.#sendDrafts(this.#core);
+  }
+
   async #serve(stream: Stream, ready: () => void): Promise<boolean> {
     const core = this.#core!;
     const source = sourceOf(stream);
-    if (!this.#session) {
+    const ended = (await core.storage.list(keys.allEnded))[0];
+    if (ended) {
+      const [key, session] = ended as [string, Session];
+      await this.#removeEnded(stream, session);
+      await core.write(key, undefined);
+      return this.#wantsConnection || this.#hasErrand;
+    }
+    if (!this.#live) {
       const page = await ask.rosters(stream, { version: 0 });
       const present = page.rosters[0];
       if (present) await core.rosters.present(copy(present.bytes), source);
       core.checkRoster();
       ready();
-      await Promise.race([stream.closed, this.#sessionMade()]);
+      await this.#sendDrafts(core);
+      await Promise.race([stream.closed, this.#until(() => !!this.#live)]);
       // Who has not written yet needs no connection that lasts.
-      if (!this.#session) return false;
+      if (!this.#live) return this.#hasErrand;
       if (stream.over) return true;
     }
-    const { sid, signKey, hello } = this.#session;
-    const transcript = this.#transcript!;
+    const { session, transcript, signals } = this.#live;
+    const { sid } = session;
+    const deleted = () => core.write(keys.deleted(sid), true);
     const exchange = new Exchange({
       platform: this.#platform,
       storage: core.storage,
       transcript,
+      signals,
       stream,
       refused: (error) =>
         core.alarm({ code: "refused", detail: error.message }),
+      deleted: async (which) => {
+        if (which === sid) await deleted();
+      },
+      signalled: (signal) => core.signalled(signal),
     });
-    const answer = await ask.auth(stream, this.#options.service.origin, {
+    let answer;
+    try {
+      answer = await this.#auth(stream, session);
+    } catch (error) {
+      ask.ignoring(f.errorCodes.sessionDeleted)(error);
+      await deleted();
+      return this.#wantsConnection;
+    }
+    await core.rosters.present(copy(answer.roster), source);
+    core.checkRoster();
+    ready();
+    core.exchange = exchange;
+    await exchange.run(answer, [{ sid, seq: answer.seq, id: answer.id }]);
+    return this.#wantsConnection || this.#hasErrand;
+  }
+
+  #auth(stream: Stream, { sid, signKey, hello }: Session): Promise<f.ReadyFrame> {
+    return ask.auth(stream, this.#options.service.origin, {
       role: Role.visitor,
       subject: fromHex(sid),
       key: signKey,
       hello,
       release: this.#options.release,
     });
-    await core.rosters.present(copy(answer.roster), source);
-    core.checkRoster();
-    ready();
-    core.exchange = exchange;
-    await exchange.run(answer, [{ sid, seq: answer.seq, id: answer.id }]);
-    return true;
   }
 
-  #sessionMade(): Promise<void> {
-    return this.#until(() => !!this.#session || this.#closed);
+  /** Of a session that was ended here nothing may stay with the service. */
+  async #removeEnded(stream: Stream, session: Session): Promise<void> {
+    try {
+      await this.#auth(stream, session);
+      await ask.remove(stream, fromHex(session.sid));
+    } catch (error) {
+      ask.ignoring(f.errorCodes.sessionDeleted)(error);
+    }
   }
 
+  /** Rejects nothing: also resolves once the chat is closed. */
   #until(holds: () => boolean): Promise<void> {
     return new Promise((resolve) => {
-      const stop = this.subscribe(check);
-      function check() {
-        if (!holds()) return;
+      const check = () => {
+        if (!holds() && !this.#closed) return;
         stop();
         resolve();
-      }
+      };
+      const stop = this.subscribe(check);
       check();
     });
   }
 
-  /** Makes the session's keys with its first message; they have the suite of
-   * the roster of that moment. */
-  async #ensureSession(core: Core): Promise<void> {
-    if (this.#session) return;
-    if (!core.rosters.highest) {
-      this.connect();
-      await this.#until(
-        () => !!core.rosters.highest || !!core.status.alarm || this.#closed,
-      );
-      if (this.#closed) throw new ClientError("closed", "The chat was closed.");
-      if (core.status.alarm) {
-        throw new ClientError("alarm", core.status.alarm.detail);
-      }
-    }
+  /** Makes the session's keys with its first message, if the customer's are
+   * known; they have the suite of the roster of that moment.  Whether there is
+   * a session to write to. */
+  async #ensureSession(core: Core): Promise<boolean> {
+    if (this.#live) return true;
+    const roster = core.rosters.highest;
+    const now = this.#platform.now();
+    if (!roster || validity(roster, now) === "expired") return false;
     await this.#platform.exclusive(`${this.#name}/create`, async () => {
-      if (await core.storage.get(SESSION)) return;
-      const roster = core.rosters.usable(this.#platform.now());
+      const old = (await core.storage.get(SESSION)) as Session | undefined;
+      if (old && !core.view.isDeleted(old.sid)) return;
+      const { messageKey, id } = core.rosters.usable(now);
       const session = await makeSession(
-        this.#cid,
-        roster.messageKey.suite,
-        this.#platform.now(),
-        fromHex(roster.id),
-      );
+        this.#cid, messageKey.suite, now, fromHex(id));
       const batch = new Batch(core.storage);
       batch.set(SESSION, session);
+      if (old) batch.set(PAST, [...(await this.#storedPast(core)), old.sid]);
       await batch.commit();
       core.wrote(batch.changes);
     });
-    await this.#adoptSession();
+    await this.#adopt();
+    return true;
   }
 
-  /** Takes over the session that this or another tab has made. */
-  async #adoptSession(): Promise<void> {
+  /** A text cannot be sealed before the customer's keys are known. */
+  async #keepDraft(core: Core, text: string): Promise<void> {
+    await this.#platform.exclusive(`${this.#name}/create`, async () => {
+      const time = this.#platform.now();
+      const last = (await core.storage.list(keys.drafts)).at(-1)?.[0];
+      const n = last ? Number(last.slice(keys.drafts.length)) + 1 : 1;
+      const random = crypto.getRandomValues(new Uint8Array(16));
+      const draft: Draft = { id: `draft-${toHex(random)}`, text, time };
+      await core.write(keys.draft(n), draft);
+    });
+    // The keys may have come while it was written.
+    if (core.status.link === "ready") await this.#sendDrafts(core);
+  }
+
+  async #sendDrafts(core: Core): Promise<void> {
+    if (core.status.alarm) return;
+    await core.guarded(async () => {
+      if (!(await core.storage.list(keys.drafts)).length) return;
+      if (!(await this.#ensureSession(core))) return;
+      const { session, transcript } = this.#opened!;
+      await this.#platform.exclusive(`${this.#name}/create`, async () => {
+        for (const [key, value] of await core.storage.list(keys.drafts)) {
+          const { id, text } = value as Draft;
+          await transcript.compose(session.sid, text, { key, id });
+        }
+      });
+    });
+  }
+
+  /** Takes over the session that this or another tab has made, or ended. */
+  async #adopt(): Promise<void> {
     const core = this.#core;
-    if (!core || this.#session) return;
+    if (!core) return;
     const session = (await core.storage.get(SESSION)) as Session | undefined;
-    if (!session || this.#session) return;
-    const signkeyId = await signkeyIdOf(session.signPk);
-    const transcript = new Transcript({
+    this.#past = await this.#storedPast(core);
+    const before = this.#opened?.session.sid;
+    if (session?.sid === before) return;
+    const opened = session && (await this.#open(core, session));
+    if (this.#opened?.session.sid !== before) return;
+    this.#opened = opened;
+    // A stream belongs to one session.
+    if (before) core.restart();
+    core.emit();
+  }
+
+  async #open(core: Core, session: Session): Promise<Opened> {
+    const shared = {
       platform: this.#platform,
       storage: core.storage,
-      name: this.#name,
       rosters: core.rosters,
       party: {
-        side: "visitor",
+        side: "visitor" as const,
         cid: this.#cid,
-        signkeyId,
+        signkeyId: await signkeyIdOf(session.signPk),
         signKey: session.signKey,
         openingKey: async () => session.kemKey,
       },
+    };
+    const signals = new Signals(shared);
+    const transcript = new Transcript({
+      ...shared,
+      name: this.#name,
       changed: (changes) => core.wrote(changes),
+      heard: (sender, time) =>
+        signals.freshness.heard(sender, time, this.#platform.now()),
     });
     await transcript.open(session.sid, session.hello);
-    this.#safetyNumber = await safetyNumber(this.#cid, fromHex(session.sid));
-    this.#transcript = transcript;
-    this.#session = session;
-    core.emit();
+    const number = await safetyNumber(this.#cid, fromHex(session.sid));
+    return { session, transcript, signals, safetyNumber: number };
   }
+}
+
+function shownDraft({ id, text, time }: Draft, failed: boolean): Message {
+  const delivery = failed ? "failed" : "sending";
+  return { id, mine: true, from: "visitor", sender: "", text, time, delivery };
 }
 
 async function makeSession(
