@@ -140,7 +140,98 @@ invalid origin "shop.example"
 
 
 
-=== TEST 15: everything at every level
+=== TEST 15: no link
+--- config
+    sealchat_links 0;
+--- must_die
+--- error_log
+value must be between 1 and 64
+
+
+
+=== TEST 16: too many links
+--- config
+    sealchat_links 65;
+--- must_die
+--- error_log
+value must be between 1 and 64
+
+
+
+=== TEST 17: failover that is neither on nor off
+--- config
+    sealchat_next_upstream error;
+--- must_die
+--- error_log
+invalid value "error" in "sealchat_next_upstream" directive
+
+
+
+=== TEST 18: a rate of nothing
+--- config
+    sealchat_rate messages=0;
+--- must_die
+--- error_log
+invalid parameter "messages=0"
+
+
+
+=== TEST 19: a rate of something else
+--- config
+    sealchat_rate 10r/s;
+--- must_die
+--- error_log
+invalid parameter "10r/s"
+
+
+
+=== TEST 20: a rate that is off and on
+--- config
+    sealchat_rate off messages=1;
+--- must_die
+--- error_log
+invalid parameter "off"
+
+
+
+=== TEST 21: a rate twice
+--- config
+    sealchat_rate off;
+    sealchat_rate bytes=1k;
+--- must_die
+--- error_log
+"sealchat_rate" directive is duplicate
+
+
+
+=== TEST 22: bytes twice
+--- config
+    sealchat_rate bytes=1k bytes=2k;
+--- must_die
+--- error_log
+invalid parameter "bytes=2k"
+
+
+
+=== TEST 23: times that are none
+--- config
+    sealchat_auth_timeout soon;
+--- must_die
+--- error_log
+"sealchat_auth_timeout" directive invalid value
+
+
+
+=== TEST 24: a lifetime that is none
+--- config
+    sealchat_max_lifetime long;
+--- must_die
+--- error_log
+"sealchat_max_lifetime" directive invalid value
+
+
+
+=== TEST 25: everything at every level
 --- http_config
     sealchat_connect_timeout 1s;
     sealchat_send_timeout 1m;
@@ -149,7 +240,17 @@ invalid origin "shop.example"
     sealchat_ping_interval 30s;
     sealchat_ping_timeout 10s;
     sealchat_allowed_origins none;
+    sealchat_links 1;
+    sealchat_next_upstream off;
+    sealchat_auth_timeout 60s;
+    sealchat_max_lifetime 0;
+    sealchat_rate off;
 --- config
+    sealchat_links 64;
+    sealchat_next_upstream on;
+    sealchat_auth_timeout 0;
+    sealchat_max_lifetime 1d;
+    sealchat_rate messages=1000000000;
     sealchat_connect_timeout 2s;
     sealchat_send_timeout 2m;
     sealchat_max_message_size 1;
@@ -166,6 +267,11 @@ invalid origin "shop.example"
         sealchat_ping_interval 1;
         sealchat_ping_timeout 1;
         sealchat_allowed_origins none;
+        sealchat_links 2;
+        sealchat_next_upstream off;
+        sealchat_auth_timeout 1;
+        sealchat_max_lifetime 1;
+        sealchat_rate bytes=1m messages=1;
     }
 --- request
 GET /chat
