@@ -68,7 +68,7 @@ find_visitor(struct sc_stream *stream, struct login *login, const char **why)
         return SC_E_INTERNAL;
     }
 
-    if (rc == 0) {
+    if (rc == 0 && !login->stored.deleted) {
         memset(&login->stored, 0, sizeof(login->stored));
     }
 
@@ -188,6 +188,7 @@ become(struct sc_stream *stream, struct login *login, uint64_t *cursor)
             return SC_E_INTERNAL;
         }
 
+        memcpy(stream->session->release, login->auth.release, 32);
         *cursor = login->stored.cursor;
         if (stream->session->queue.head < login->stored.head) {
             stream->session->queue.head = login->stored.head;
@@ -205,6 +206,12 @@ become(struct sc_stream *stream, struct login *login, uint64_t *cursor)
     stream->customer = login->customer;
     login->customer = NULL;
     sc_queue_join(stream, *cursor);
+
+    if (login->stored.head
+        && memcmp(login->stored.release, login->auth.release, 32) != 0)
+    {
+        sc_queue_save_release(stream);
+    }
 
     return SC_E_NONE;
 }
@@ -269,6 +276,10 @@ log_in(struct sc_stream *stream, struct login *login, uint64_t *cursor,
 
     if (code == SC_E_NONE) {
         code = prove(stream, login, challenge);
+    }
+
+    if (code == SC_E_NONE && login->stored.deleted) {
+        code = SC_E_SESSION_DELETED;
     }
 
     if (code == SC_E_NONE) {

@@ -11,8 +11,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* An idle thread has the store write its lingering cursors after this. */
-#define LINGER_NS  (1100ull * 1000 * 1000)
+/* The store's clock counts whole ms. */
+#define GRAIN_NS  1000000ull
 
 struct list {
     struct sc_op *first;
@@ -92,19 +92,21 @@ count(struct sc_commit_counters *made, uint64_t ops, uint64_t ns, int failed)
 }
 
 /* Waits until there is something to do.  With an empty list, the wait ended
- * because nothing came for long, or because of a stop: *stop. */
+ * because nothing came for as long as the store can wait, or because of a
+ * stop: *stop. */
 static struct list
-wait_for_work(struct sc_commit *commit, int lingering, int *stop)
+wait_for_work(struct sc_commit *commit, int *stop)
 {
     struct list batch;
+    int64_t     ms = sc_store_wants(commit->options.store);
     int         waited = 0;
 
     uv_mutex_lock(&commit->lock);
 
     while (commit->queue.first == NULL && !commit->stopping && waited == 0) {
-        if (lingering) {
+        if (ms >= 0) {
             waited = uv_cond_timedwait(&commit->wake, &commit->lock,
-                                       LINGER_NS);
+                                       (uint64_t) ms * 1000000 + GRAIN_NS);
         } else {
             uv_cond_wait(&commit->wake, &commit->lock);
         }
@@ -150,17 +152,14 @@ thread_main(void *arg)
 {
     struct sc_commit *commit = arg;
     struct list       batch;
-    int               lingering = 0, stop = 0;
+    int               stop = 0;
 
     /* A stop comes with the last batch: nothing is queued behind it. */
     while (!stop) {
-        batch = wait_for_work(commit, lingering, &stop);
+        batch = wait_for_work(commit, &stop);
         if (batch.first != NULL || !stop) {
             run_batch(commit, batch);
         }
-
-        /* Once idle, one apply of nothing is enough. */
-        lingering = batch.first != NULL;
     }
 }
 
@@ -319,6 +318,7 @@ weight(const struct sc_op *op)
         }
         return n;
     case SC_OP_CURSOR:
+    case SC_OP_DELETE:
         break;
     }
 

@@ -37,6 +37,7 @@ struct sc_session_live {
     uint8_t            sid[32];
     uint8_t            suite;
     uint8_t            kem_id[32];
+    uint8_t            release[32]; /* of the last AUTH */
     struct sc_body    *hello;    /* NULL once it is stored */
     struct sc_queue    queue;
 };
@@ -53,6 +54,7 @@ struct sc_live {
     struct sc_map          sessions;  /* with a visitor online */
     struct sc_known_roster present;
     struct sc_known_roster older;     /* the last one that was asked for */
+    unsigned               deletions; /* of sessions, so far */
 };
 
 /* The live customer of that cid, a reference for the caller.  SC_E_NOT_HERE,

@@ -29,6 +29,7 @@ struct sc_job {
     uint8_t            role;
     uint8_t            count;
     uint16_t           tag;
+    unsigned           deletions; /* of the customer when it began */
     uint64_t           customer; /* 0: look it up by cid */
     uint64_t           number;   /* before, version or generation */
     uint8_t            cid[32];
@@ -202,7 +203,9 @@ read_history(struct sc_job *job, struct sheet *sheet)
     rc = sc_store_session(job->store, job->customer, job->id, job->self,
                           &info);
     if (rc < 0 || (rc == 0 && job->role == SC_ROLE_DEVICE)) {
-        job->error = rc < 0 ? SC_E_INTERNAL : SC_E_UNKNOWN_SESSION;
+        job->error = rc < 0 ? SC_E_INTERNAL
+                     : info.deleted ? SC_E_SESSION_DELETED
+                     : SC_E_UNKNOWN_SESSION;
         return;
     }
 
@@ -248,6 +251,7 @@ read_sessions(struct sc_job *job, struct sheet *sheet)
         item.time = infos[i].time;
         item.seq = infos[i].seq;
         item.id = infos[i].id;
+        item.release = infos[i].release;
         item.hello.p = infos[i].hello;
         item.hello.n = infos[i].hello_len;
         sc_session_put(&sheet->w, &item);
@@ -379,17 +383,38 @@ job_work(uv_work_t *req)
 
 /* --- on the loop --------------------------------------------------------- */
 
-static void
-job_done(uv_work_t *req, int status)
+/* A page that was read before a deletion was told may show what is gone. */
+static int
+is_stale(const struct sc_job *job)
 {
-    struct sc_job    *job = req->data;
+    const struct sc_stream *stream = job->stream;
+
+    return (job->type == SC_FRAME_HISTORY || job->type == SC_FRAME_SESSIONS)
+           && !stream->closed
+           && stream->customer->deletions != job->deletions;
+}
+
+
+static void
+read_again(struct sc_job *job)
+{
     struct sc_stream *stream = job->stream;
 
-    stream->paging = 0;
-
-    if (status != 0) {
-        job->error = SC_E_INTERNAL;
+    sc_body_drop(job->answer);
+    job->answer = NULL;
+    job->error = SC_E_NONE;
+    job->next = stream->jobs_first;
+    stream->jobs_first = job;
+    if (stream->jobs_last == NULL) {
+        stream->jobs_last = job;
     }
+}
+
+
+static void
+answer(struct sc_job *job)
+{
+    struct sc_stream *stream = job->stream;
 
     if (job->error != SC_E_NONE) {
         if (!stream->closed) {
@@ -400,10 +425,32 @@ job_done(uv_work_t *req, int status)
         sc_stream_send_body(stream, 1, job->answer);
     }
 
-    sc_pages_go_on(stream);
-    sc_link_read_ends(job->link);
-    sc_stream_drop(stream);
     free(job);
+}
+
+
+static void
+job_done(uv_work_t *req, int status)
+{
+    struct sc_job    *job = req->data;
+    struct sc_stream *stream = job->stream;
+    struct sc_link   *link = job->link;
+
+    stream->paging = 0;
+
+    if (status != 0) {
+        job->error = SC_E_INTERNAL;
+    }
+
+    if (is_stale(job)) {
+        read_again(job);
+    } else {
+        answer(job);
+    }
+
+    sc_pages_go_on(stream);
+    sc_link_read_ends(link);
+    sc_stream_drop(stream);
 }
 
 
@@ -427,6 +474,9 @@ sc_pages_go_on(struct sc_stream *stream)
     }
 
     job->link = stream->link;
+    if (stream->customer) {
+        job->deletions = stream->customer->deletions;
+    }
 
     if (uv_queue_work(&stream->service->loop, &job->req, job_work, job_done)
         != 0)

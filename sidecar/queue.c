@@ -37,6 +37,7 @@ struct sc_read {
     int               by_session;
     uint8_t           sid[32];
     uint8_t           self[32];
+    unsigned          deletions; /* of the customer when it began */
     struct sc_page   *page;      /* out */
 };
 
@@ -44,6 +45,7 @@ struct sc_read {
 struct sc_cursor_op {
     struct sc_commit_op op;
     uint8_t             id[32];
+    uint8_t             release[32];
 };
 
 
@@ -77,11 +79,13 @@ takes_messages(const struct sc_stream *stream)
 
 /* --- cursors ------------------------------------------------------------- */
 
+/* A session may be gone, or its first message may have been refused. */
 static void
 on_cursor(struct sc_commit_op *op)
 {
-
-    if (op->op.error != SC_E_NONE) {
+    if (op->op.error != SC_E_NONE && op->op.error != SC_E_SESSION_DELETED
+        && op->op.error != SC_E_UNKNOWN_SESSION)
+    {
         sc_log(SC_LOG_WARN, "a cursor was not stored: %s",
                sc_error_info(op->op.error)->name);
     }
@@ -91,7 +95,7 @@ on_cursor(struct sc_commit_op *op)
 
 
 static void
-submit_cursor(struct sc_stream *stream)
+submit_cursor(struct sc_stream *stream, const uint8_t *release)
 {
     struct sc_cursor_op *cursor = calloc(1, sizeof(*cursor));
     struct sc_op        *op;
@@ -109,12 +113,23 @@ submit_cursor(struct sc_stream *stream)
     op->cursor.id = cursor->id;
     op->cursor.of_session = visitor;
     op->cursor.position = stream->acked;
+    if (release) {
+        memcpy(cursor->release, release, 32);
+        op->cursor.release = cursor->release;
+    }
     op->cursor.time = sc_service_time();
     cursor->op.done = on_cursor;
 
     if (sc_commit_submit(stream->service->commit, &cursor->op) != 0) {
         free(cursor);
     }
+}
+
+
+void
+sc_queue_save_release(struct sc_stream *stream)
+{
+    submit_cursor(stream, stream->session->release);
 }
 
 
@@ -127,7 +142,7 @@ sc_queue_save(struct sc_service *service)
         service->unsaved = stream->unsaved_next;
 
         if (stream->unsaved && !stream->closed) {
-            submit_cursor(stream);
+            submit_cursor(stream, NULL);
         }
 
         stream->unsaved = 0;
@@ -192,7 +207,7 @@ sc_queue_leave(struct sc_stream *stream)
     }
 
     if (stream->unsaved) {
-        submit_cursor(stream);
+        submit_cursor(stream, NULL);
     }
 
     if (stream->queue_prev) {
@@ -456,6 +471,7 @@ deliver_page(struct sc_stream *stream, const struct sc_read *read,
 }
 
 
+/* What was read before a deletion was told is read again. */
 static void
 read_done(uv_work_t *req, int status)
 {
@@ -467,7 +483,9 @@ read_done(uv_work_t *req, int status)
 
     if (status == 0 && read->page) {
         body = sc_body_of_page(read->page);
-        if (body && takes_messages(stream)) {
+        if (body && takes_messages(stream)
+            && read->deletions == stream->customer->deletions)
+        {
             deliver_page(stream, read, body);
         }
         sc_body_drop(body);
@@ -502,6 +520,7 @@ read_window(struct sc_stream *stream)
     read->customer = stream->customer->number;
     read->above = stream->sent;
     read->head = sc_queue_of(stream)->head;
+    read->deletions = stream->customer->deletions;
     read->n = window_room(stream);
     read->by_session = stream->role == SC_ROLE_VISITOR;
     memcpy(read->self, stream->self, 32);

@@ -42,6 +42,10 @@ void sc_queue_committed(struct sc_live *customer,
 /* Delivers as far as window, link and store let it. */
 void sc_queue_pump(struct sc_stream *stream);
 
+/* Submits the release that a visitor runs; its session is stored, or its
+ * first message was submitted just before. */
+void sc_queue_save_release(struct sc_stream *stream);
+
 /* Submits all cursors that moved; called by a timer and at the end. */
 void sc_queue_save(struct sc_service *service);
 

@@ -65,7 +65,8 @@ stored_session_key(const struct sc_live *customer, const uint8_t sid[32],
     rc = sc_store_session(customer->service->store, customer->number, sid,
                           sid, &info);
     if (rc != 1) {
-        return rc == 0 ? SC_E_UNKNOWN_SESSION : SC_E_INTERNAL;
+        return rc < 0 ? SC_E_INTERNAL
+               : info.deleted ? SC_E_SESSION_DELETED : SC_E_UNKNOWN_SESSION;
     }
 
     bytes.p = info.hello;
@@ -315,6 +316,12 @@ sc_do_send(struct sc_stream *stream, const struct sc_frame *frame)
     if (sc_commit_submit(stream->service->commit, &send->op) != 0) {
         sc_stream_error(stream, 1, frame->tag, SC_E_INTERNAL, NULL);
         send_free(send);
+        return;
+    }
+
+    /* Behind the message that may open the session, in the same commit. */
+    if (send->hello && !sc_is_zero(stream->session->release, 32)) {
+        sc_queue_save_release(stream);
     }
 }
 

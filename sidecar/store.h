@@ -6,8 +6,8 @@
  * is not an engine.  LMDB (sidecar/store/) is the embedded one.
  *
  * Words.  A customer is known by cid, and inside the store by a small number.
- * A position is the number of a message in its customer's order, from 1
- * without gaps; it is what clients see.  The engine's own places never leave
+ * A position is the number of a message in its customer's order, given out
+ * from 1 without gaps and only once; it is what clients see.  The engine's own places never leave
  * it.
  *
  * Threads.  sc_store_apply() is called by one thread, the commit thread.  All
@@ -62,7 +62,8 @@ enum sc_op_kind {
     SC_OP_APPEND = 1,   /* a message */
     SC_OP_REGISTER,     /* a customer with its first account */
     SC_OP_ACCOUNT,      /* compare-and-swap of account, wraps and roster */
-    SC_OP_CURSOR        /* what a device or session has acknowledged */
+    SC_OP_CURSOR,       /* what a device or session has acknowledged */
+    SC_OP_DELETE        /* a session, for good */
 };
 
 /*
@@ -97,6 +98,7 @@ struct sc_op {
          *     the same, another id               SEQ_CONFLICT
          *     further back                       SEQ_OLD
          * A customer number that was never given out: NOT_HERE.
+         * A session that was deleted: SESSION_DELETED.
          */
         struct {
             uint64_t        customer;
@@ -146,15 +148,35 @@ struct sc_op {
         } account;
 
         /* CURSOR.  id: a device's signkey_id, or a sid.  The larger of the
-         * stored and this value stands.  BAD_POSITION above the customer's
-         * newest; UNKNOWN_SESSION, NOT_HERE as above. */
+         * stored and this value stands.  release: 32 bytes that a session is
+         * to have from now on, or NULL.  BAD_POSITION above the customer's
+         * newest; UNKNOWN_SESSION, SESSION_DELETED, NOT_HERE as above. */
         struct {
             uint64_t        customer;
             const uint8_t  *id;
+            const uint8_t  *release;
             int             of_session;
             uint64_t        position;
             uint64_t        time;
         } cursor;
+
+        /*
+         * DELETE.  From its commit on, nothing of the session is read, listed
+         * or accepted; its messages leave the store in steps of later calls.
+         * Their positions are not given out again.
+         *
+         * by_session: asked for by its own key, which may delete it before
+         * its first message.  Otherwise UNKNOWN_SESSION if it never was;
+         * NOT_HERE as above.  One that was deleted before: no error.
+         */
+        struct {
+            uint64_t        customer;
+            const uint8_t  *sid;
+            uint64_t        time;
+            int             by_session;
+
+            int             repeated;        /* out */
+        } remove;
     };
 };
 
@@ -167,10 +189,15 @@ struct sc_op {
  * about upkeep that failed and will be tried again.
  *
  * Cursors may be kept in memory for a while (losing one redelivers).  An
- * empty list (NULL) writes those that were kept for long enough.
+ * empty list (NULL) writes those that were kept for long enough, and goes on
+ * with the removal of what was deleted.
  */
 int sc_store_apply(struct sc_store *store, struct sc_op *ops,
                    char *why, size_t why_size);
+
+/* For the thread that applies: after how many ms the store would like to be
+ * given an empty list, if nothing else comes before; -1: it has no need. */
+int64_t sc_store_wants(struct sc_store *store);
 
 
 /* --- customers, accounts, rosters ---------------------------------------- */
@@ -214,17 +241,20 @@ int sc_store_roster_by_id(struct sc_store *store, uint64_t customer,
 /* --- sessions and cursors ------------------------------------------------ */
 
 struct sc_session_info {
+    int      deleted;            /* and that is all there is to know */
     uint8_t  sid[32];
     uint64_t head;               /* position of its newest message */
     uint64_t time;               /* of its newest message */
     uint64_t cursor;             /* the visitor's */
     uint64_t seq;                /* last number of the sender asked for */
     uint8_t  id[32];             /* and its id; zeros if none */
+    uint8_t  release[32];        /* the visitor's; zeros if unknown */
     uint8_t  hello[SC_RSA_SPKI_BYTES + 175];
     size_t   hello_len;
 };
 
-/* One session, with the last number and id of that sender.  1, 0, -1. */
+/* One session, with the last number and id of that sender.  1; 0 if there is
+ * none, or none any more; -1. */
 int sc_store_session(struct sc_store *store, uint64_t customer,
                      const uint8_t sid[32], const uint8_t signkey_id[32],
                      struct sc_session_info *out);
@@ -267,6 +297,8 @@ void sc_store_page_free(struct sc_page *page);
  * read_session    a session's messages above a position, ascending
  * history         a session's messages below a position (0: from its newest),
  *                 descending
+ *
+ * Positions of deleted sessions are passed over.
  *
  * page->next is the position to go on from (for read: the first not looked
  * at; read_session: the last looked at; history: what to pass as before).

@@ -154,6 +154,33 @@ sc_stream_send_body(struct sc_stream *stream, int asked, struct sc_body *body)
 
 
 void
+sc_stream_tell(struct sc_stream *stream, const uint8_t *bytes, size_t n)
+{
+    if (stream->closed) {
+        return;
+    }
+
+    if (stream->unanswered >= SC_REQUEST_WINDOW) {
+        sc_stream_close(stream, 1013, "too slow");
+        return;
+    }
+
+    stream->unanswered++;
+    sc_stream_send(stream, 1, bytes, n, NULL, NULL, 0);
+}
+
+
+/* A device has other sessions than the one that is gone. */
+static int
+goes_on(const struct sc_stream *stream, const struct sc_error_info *info)
+{
+    return info->close == 0
+           || (info->code == SC_E_SESSION_DELETED
+               && stream->role == SC_ROLE_DEVICE);
+}
+
+
+void
 sc_stream_error(struct sc_stream *stream, int asked, uint16_t tag,
                 enum sc_error_code code, const char *sentence)
 {
@@ -173,7 +200,7 @@ sc_stream_error(struct sc_stream *stream, int asked, uint16_t tag,
     n = sc_error_encode(out, sizeof(out), tag, &error);
     sc_stream_send(stream, asked, out, n, NULL, NULL, 0);
 
-    if (info->close) {
+    if (!goes_on(stream, info)) {
         sc_stream_close(stream, info->close, info->name);
     }
 }

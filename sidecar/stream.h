@@ -32,6 +32,7 @@ struct sc_stream {
 
     uint8_t              role;         /* enum sc_role */
     uint8_t              unanswered;   /* requests */
+    uint8_t              checks;       /* that it sent */
     unsigned             paused:1;     /* by the module */
     unsigned             closed:1;     /* we sent CLOSE */
     unsigned             waiting:1;    /* in link->waiting */
@@ -105,6 +106,11 @@ void sc_stream_send(struct sc_stream *stream, int asked,
  * that there was no memory. */
 void sc_stream_send_body(struct sc_stream *stream, int asked,
                          struct sc_body *body);
+
+/* A frame that nobody asked for and that must not be missed: held while the
+ * stream is paused, as answers are.  Where too many are, the stream is closed,
+ * so that the client comes again and looks. */
+void sc_stream_tell(struct sc_stream *stream, const uint8_t *bytes, size_t n);
 
 /* Sends ERROR, and CLOSE where the table says so.  sentence may be NULL: the
  * table's own. */

@@ -4,7 +4,8 @@
  *     X(code, NAME, "name", close, "sentence")
  *
  * code and name are stable: clients act on them.  close is the RFC 6455 close
- * code that follows the ERROR frame, or 0 where the connection goes on.  The
+ * code that follows the ERROR frame, or 0 where the connection goes on.  After
+ * session-deleted a device goes on too, since it has other sessions.  The
  * sentence is for people and may be replaced by a more exact one.
  */
 
@@ -75,7 +76,9 @@
     X(28, NOT_FOUND, "not-found", 0,                                          \
       "There is nothing of that name.")                                       \
     X(29, INTERNAL, "internal", 1011,                                         \
-      "The service failed; it was not your request's fault.")
+      "The service failed; it was not your request's fault.")                 \
+    X(30, SESSION_DELETED, "session-deleted", 1008,                           \
+      "The session was deleted, and does not come back.")
 
 #define SC_ERROR_ENUM(code, NAME, name, close, sentence) SC_E_##NAME = code,
 

@@ -80,7 +80,9 @@ enum sc_role { SC_ROLES(SC_ROLE_ENUM) SC_ROLE_COUNT };
     X(0x09, SESSIONS,    sessions,    SC_MAY(DEVICE),  33, READ, SESSION_PAGE)\
     X(0x0a, VAULT_GET,   vault_get,                                           \
       SC_MAY(DEVICE) | SC_MAY_OWNER, 8, READ, VAULT)                          \
-    X(0x0b, ACCOUNT_PUT, account_put, SC_MAY_OWNER, 16384, SWAP, DONE)
+    X(0x0b, ACCOUNT_PUT, account_put, SC_MAY_OWNER, 16384, SWAP, DONE)        \
+    X(0x0c, DELETE,      delete,      SC_MAY_CHAT,     32, SAME, DONE)        \
+    X(0x0d, CHECK,       check,       SC_MAY_ALL,      56, LOST, DONE)
 
 /*
  * From service.
@@ -99,7 +101,9 @@ enum sc_role { SC_ROLES(SC_ROLE_ENUM) SC_ROLE_COUNT };
     X(0x89, MESSAGES,      messages,     65532)                               \
     X(0x8a, SESSION_PAGE,  session_page, 65532)                               \
     X(0x8b, VAULT,         vault,        32768)                               \
-    X(0x8c, ERROR,         error,          512)
+    X(0x8c, ERROR,         error,          512)                               \
+    X(0x8d, DELETED,       deleted,         32)                               \
+    X(0x8e, CHECKED,       checked,         56)
 
 /* --- client: proving who one is ------------------------------------------ */
 
@@ -155,6 +159,22 @@ enum sc_role { SC_ROLES(SC_ROLE_ENUM) SC_ROLE_COUNT };
 #define SC_SESSIONS_FIELDS(F)                                                 \
     F(B32, from)                                                              \
     F(U8,  count)
+
+/* Removes the session for good: its messages too, and it never comes back.  A
+ * visitor's own one, or any of a device's customer.  DONE: it is durable; a
+ * visitor's stream is then closed. */
+#define SC_DELETE_FIELDS(F)                                                   \
+    F(B32, sid)
+
+/* A page tells the customer's devices that are connected what it runs; of one
+ * stream a few times at most.  code:
+ * by which they know whom they asked.  release: hash of the widget.
+ * min_generation: of the snippet, 0 for none.  DONE says that it was passed
+ * on, not that anybody was there. */
+#define SC_CHECK_FIELDS(F)                                                    \
+    F(B16, code)                                                              \
+    F(B32, release)                                                           \
+    F(U64, min_generation)
 
 /* --- client: account ----------------------------------------------------- */
 
@@ -241,6 +261,14 @@ enum sc_role { SC_ROLES(SC_ROLE_ENUM) SC_ROLE_COUNT };
     F(U16, code)                                                              \
     F(V16, sentence)
 
+/* The session was deleted by somebody else: to the customer's devices that are
+ * connected and to the session's own streams, which are then closed with 1008
+ * session-deleted.  Who was not connected misses it in SESSIONS. */
+#define SC_DELETED_FIELDS(F)                                                  \
+    F(B32, sid)
+
+#define SC_CHECKED_FIELDS(F) SC_CHECK_FIELDS(F)
+
 /* --- items of lists ------------------------------------------------------ */
 
 #define SC_ITEMS(X) X(blob) X(message) X(session)
@@ -254,13 +282,15 @@ enum sc_role { SC_ROLES(SC_ROLE_ENUM) SC_ROLE_COUNT };
     F(V16, envelope)
 
 /* head, time: of the session's newest message.  seq, id: the asker's own last
- * ones in this session. */
+ * ones in this session.  release: as of the visitor's last AUTH, zeros if
+ * unknown. */
 #define SC_session_FIELDS(F)                                                  \
     F(B32, sid)                                                               \
     F(U64, head)                                                              \
     F(U64, time)                                                              \
     F(U64, seq)                                                               \
     F(B32, id)                                                                \
+    F(B32, release)                                                           \
     F(V16, hello)
 
 /* --- what is expanded from the tables ------------------------------------ */

@@ -44,6 +44,9 @@
 /* Requests of one stream that may be unanswered. */
 #define SC_REQUEST_WINDOW         64u
 
+/* CHECKs that one stream may send. */
+#define SC_CHECKS_MAX             4u
+
 #define SC_PAGE_ROSTERS           16u
 #define SC_PAGE_SESSIONS          64u
 #define SC_PAGE_MESSAGES          128u

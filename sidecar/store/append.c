@@ -126,8 +126,12 @@ repeat(struct sc_apply *apply, const struct sc_session_state *state,
 }
 
 static enum sc_error_code
-check_first(const struct sc_op *op)
+check_first(struct sc_apply *apply, const struct sc_op *op)
 {
+    if (sc_deleted(apply->txn, op->append.customer, op->append.sid)) {
+        return SC_E_SESSION_DELETED;
+    }
+
     if (!op->append.by_session) {
         return SC_E_UNKNOWN_SESSION;
     }
@@ -235,10 +239,12 @@ sc_append(struct sc_apply *apply, struct sc_op *op)
     }
 
     session = sc_load_session(store, apply->txn, customer, op->append.sid);
-    if (session != NULL) {
-        state = sc_hot_state(session);
+    if (session == NULL) {
+        error = check_first(apply, op);
+    } else if (sc_hot_ended(session)) {
+        error = SC_E_SESSION_DELETED;
     } else {
-        error = check_first(op);
+        state = sc_hot_state(session);
     }
 
     if (error == SC_E_NONE && op->append.envelope.n > SC_ENVELOPE_MAX) {

@@ -129,7 +129,9 @@ put_sessions(struct sc_txn *txn, const struct sc_hot *hot)
 
     qsort(sorted, hot->n_dirty, sizeof(sorted[0]), by_key);
     for (i = 0; i < hot->n_dirty; i++) {
-        put_session(txn, sorted[i]);
+        if (!sorted[i]->gone) {
+            put_session(txn, sorted[i]);
+        }
     }
 
     free(sorted);
@@ -175,19 +177,24 @@ sc_checkpoint(struct sc_store *store, char *why, size_t why_size)
 /* --- replay -------------------------------------------------------------- */
 
 /* NULL when the entry does not follow from what came before it. */
-static struct sc_hot_session *
-session_of(struct sc_store *store, struct sc_txn *txn,
-           const struct sc_entry *entry)
+static struct sc_hot_customer *
+customer_of(struct sc_store *store, struct sc_txn *txn,
+            const struct sc_entry *entry)
 {
-    struct sc_hot_customer        *customer;
-    struct sc_hot_session         *session;
-    const struct sc_session_state *state = NULL;
+    struct sc_hot_customer *customer;
 
     customer = sc_load_customer(store, txn, entry->customer,
                                 store->customers);
-    if (customer == NULL || entry->position != sc_hot_head(customer) + 1) {
-        return NULL;
-    }
+    return customer != NULL && entry->position == sc_hot_head(customer) + 1
+           ? customer : NULL;
+}
+
+static struct sc_hot_session *
+session_of(struct sc_store *store, struct sc_txn *txn,
+           struct sc_hot_customer *customer, const struct sc_entry *entry)
+{
+    struct sc_hot_session         *session;
+    const struct sc_session_state *state = NULL;
 
     session = sc_load_session(store, txn, customer, entry->sid);
     if (session != NULL) {
@@ -209,19 +216,30 @@ static void
 replay_entry(struct sc_store *store, struct sc_txn *txn, uint64_t place,
              struct sc_bytes value)
 {
-    struct sc_entry        entry;
-    struct sc_hot_session *session = NULL;
+    struct sc_entry         entry;
+    struct sc_hot_customer *customer = NULL;
+    struct sc_hot_session  *session = NULL;
+    int                     gone = 0;
 
     if (sc_entry_read(value, &entry)) {
-        session = session_of(store, txn, &entry);
+        customer = customer_of(store, txn, &entry);
+    }
+    if (customer != NULL) {
+        gone = sc_removing(txn, entry.customer, entry.sid);
+    }
+    if (customer != NULL && !gone) {
+        session = session_of(store, txn, customer, &entry);
     }
 
-    if (session == NULL) {
+    if (session == NULL && !gone) {
         sc_txn_fail(txn, EBADMSG);
         return;
     }
 
-    if (sc_hot_stage(&store->hot, session, &entry, place) != 0) {
+    /* A position that was given out stays so, whatever became of it. */
+    if ((gone ? sc_hot_stage_place(&store->hot, customer, place)
+              : sc_hot_stage(&store->hot, session, &entry, place)) != 0)
+    {
         sc_txn_fail(txn, ENOMEM);
         return;
     }

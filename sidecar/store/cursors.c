@@ -1,5 +1,6 @@
 /*
- * Cursors: how far devices and sessions have acknowledged.
+ * Cursors: how far devices and sessions have acknowledged, and what release a
+ * session's visitor ran last.
  *
  * They come as often as messages and are worth less, so they gather in memory,
  * the largest of each, and are put many at once.  What is lost by that is
@@ -9,7 +10,6 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include <sodium.h>
 
@@ -17,15 +17,17 @@
 
 #define FIRST_ROOM     256u
 #define MANY           1024u
-#define DEFAULT_DELAY  1000u
 
-#define KEY_BYTES      41u       /* customer:8 of_session:1 id:32 */
+#define KEY_BYTES      SC_KEY_MAX
+
+/* Where the key says whose cursor it is. */
+#define OF_SESSION_AT  8u
 
 struct pending {
-    uint8_t  key[KEY_BYTES];
-    uint64_t position;
-    uint64_t time;
-    size_t   next;               /* in the bucket, + 1; 0: the last */
+    uint8_t          key[KEY_BYTES];
+    struct sc_cursor cursor;
+    int              has_release;
+    size_t           next;       /* in the bucket, + 1; 0: the last */
 };
 
 /* The commit thread changes it, under the lock of hot state. */
@@ -39,15 +41,6 @@ struct sc_cursors {
     uint32_t        delay;
 };
 
-static uint64_t
-now(void)
-{
-    struct timespec ts;
-
-    clock_gettime(CLOCK_MONOTONIC, &ts);
-    return (uint64_t) ts.tv_sec * 1000 + (uint64_t) ts.tv_nsec / 1000000;
-}
-
 static int
 resize(struct sc_cursors *cursors, size_t room);
 
@@ -60,7 +53,7 @@ sc_cursors_new(uint32_t delay_ms)
         return NULL;
     }
 
-    cursors->delay = delay_ms ? delay_ms : DEFAULT_DELAY;
+    cursors->delay = delay_ms ? delay_ms : SC_LINGER_MS;
     randombytes_buf(cursors->hash_key, sizeof(cursors->hash_key));
 
     if (resize(cursors, FIRST_ROOM) != 0) {
@@ -79,18 +72,6 @@ sc_cursors_free(struct sc_cursors *cursors)
         free(cursors->buckets);
         free(cursors);
     }
-}
-
-static size_t
-cursor_key(uint8_t key[KEY_BYTES], uint64_t customer, int of_session,
-           const uint8_t id[32])
-{
-    struct sc_writer w = sc_writer_of(key, KEY_BYTES);
-
-    sc_put_uint(&w, customer, 8);
-    sc_put_uint(&w, of_session != 0, 1);
-    sc_put_bytes(&w, id, 32);
-    return KEY_BYTES;
 }
 
 static size_t *
@@ -165,6 +146,7 @@ enum sc_error_code
 sc_cursor_check(struct sc_apply *apply, const struct sc_op *op)
 {
     struct sc_hot_customer *customer;
+    struct sc_hot_session  *session;
     uint64_t                number = op->cursor.customer;
 
     customer = sc_load_customer(apply->store, apply->txn, number,
@@ -177,14 +159,18 @@ sc_cursor_check(struct sc_apply *apply, const struct sc_op *op)
         return SC_E_BAD_POSITION;
     }
 
-    if (op->cursor.of_session
-        && sc_load_session(apply->store, apply->txn, customer, op->cursor.id)
-           == NULL)
-    {
-        return SC_E_UNKNOWN_SESSION;
+    if (!op->cursor.of_session) {
+        return SC_E_NONE;
     }
 
-    return SC_E_NONE;
+    session = sc_load_session(apply->store, apply->txn, customer,
+                              op->cursor.id);
+    if (session != NULL) {
+        return sc_hot_ended(session) ? SC_E_SESSION_DELETED : SC_E_NONE;
+    }
+
+    return sc_deleted(apply->txn, number, op->cursor.id)
+           ? SC_E_SESSION_DELETED : SC_E_UNKNOWN_SESSION;
 }
 
 int
@@ -214,15 +200,15 @@ sc_cursors_add(struct sc_store *store, const struct sc_op *op)
     struct pending    *pending;
     uint8_t            key[KEY_BYTES];
 
-    cursor_key(key, op->cursor.customer, op->cursor.of_session,
-               op->cursor.id);
+    sc_key_of_cursor(key, op->cursor.customer, op->cursor.of_session,
+                     op->cursor.id);
 
     pthread_mutex_lock(&store->hot.lock);
 
     pending = find(cursors, key);
     if (pending == NULL) {
         if (cursors->n == 0) {
-            cursors->since = now();
+            cursors->since = sc_store_clock();
         }
         pending = &cursors->pending[cursors->n];
         memset(pending, 0, sizeof(*pending));
@@ -230,21 +216,37 @@ sc_cursors_add(struct sc_store *store, const struct sc_op *op)
         link_in(cursors, cursors->n++);
     }
 
-    pending->time = op->cursor.time;
-    if (op->cursor.position > pending->position) {
-        pending->position = op->cursor.position;
+    pending->cursor.time = op->cursor.time;
+    if (op->cursor.position > pending->cursor.position) {
+        pending->cursor.position = op->cursor.position;
+    }
+    if (op->cursor.release != NULL) {
+        memcpy(pending->cursor.release, op->cursor.release, 32);
+        pending->has_release = 1;
     }
 
     pthread_mutex_unlock(&store->hot.lock);
 }
 
+int64_t
+sc_cursors_wait(const struct sc_store *store)
+{
+    const struct sc_cursors *cursors = store->cursors;
+    uint64_t                 age;
+
+    if (cursors->n == 0) {
+        return -1;
+    }
+
+    age = sc_store_clock() - cursors->since;
+    return cursors->n >= MANY || age >= cursors->delay
+           ? 0 : (int64_t) (cursors->delay - age);
+}
+
 int
 sc_cursors_due(const struct sc_store *store)
 {
-    const struct sc_cursors *cursors = store->cursors;
-
-    return cursors->n >= MANY
-           || (cursors->n > 0 && now() - cursors->since >= cursors->delay);
+    return sc_cursors_wait(store) == 0;
 }
 
 static int
@@ -256,35 +258,70 @@ by_key(const void *a, const void *b)
     return memcmp((*x)->key, (*y)->key, KEY_BYTES);
 }
 
-static uint64_t
-stored(struct sc_txn *txn, const uint8_t key[KEY_BYTES])
+/* All zero when there is no row. */
+static void
+stored(struct sc_txn *txn, const uint8_t key[KEY_BYTES],
+       struct sc_cursor *cursor)
 {
     struct sc_bytes  value;
     struct sc_reader r;
 
+    memset(cursor, 0, sizeof(*cursor));
     if (!sc_txn_get(txn, SC_DB_CURSORS, key, KEY_BYTES, &value)) {
-        return 0;
+        return;
     }
 
     r = sc_reader_of(value.p, value.n);
-    return sc_get_u64(&r);
+    cursor->position = sc_get_u64(&r);
+    cursor->time = sc_get_u64(&r);
+    if (key[OF_SESSION_AT] && sc_reader_left(&r) == 32) {
+        memcpy(cursor->release, sc_get_bytes(&r, 32), 32);
+    }
+
+    if (!sc_reader_done(&r)) {
+        sc_txn_fail(txn, EBADMSG);
+    }
+}
+
+/* Whether the cursor's session was deleted since it was added. */
+static int
+of_deleted(struct sc_txn *txn, const uint8_t key[KEY_BYTES])
+{
+    struct sc_reader r = sc_reader_of(key, KEY_BYTES);
+    uint64_t         customer = sc_get_uint(&r, 8);
+
+    return key[OF_SESSION_AT]
+           && sc_deleted(txn, customer, key + OF_SESSION_AT + 1);
 }
 
 static void
 put_one(struct sc_txn *txn, const struct pending *pending)
 {
-    uint8_t          value[16];
+    uint8_t          value[16 + 32];
     struct sc_writer w = sc_writer_of(value, sizeof(value));
-    uint64_t         position = stored(txn, pending->key);
+    struct sc_cursor cursor;
 
-    if (pending->position > position) {
-        position = pending->position;
+    if (of_deleted(txn, pending->key)) {
+        return;
     }
 
-    sc_put_uint(&w, position, 8);
-    sc_put_uint(&w, pending->time, 8);
+    stored(txn, pending->key, &cursor);
+    cursor.time = pending->cursor.time;
+    if (pending->cursor.position > cursor.position) {
+        cursor.position = pending->cursor.position;
+    }
+    if (pending->has_release) {
+        memcpy(cursor.release, pending->cursor.release, 32);
+    }
+
+    sc_put_uint(&w, cursor.position, 8);
+    sc_put_uint(&w, cursor.time, 8);
+    if (pending->key[OF_SESSION_AT]) {
+        sc_put_bytes(&w, cursor.release, 32);
+    }
+
     sc_txn_put(txn, SC_DB_CURSORS, pending->key, KEY_BYTES, value,
-               sizeof(value));
+               (size_t) (w.p - value));
 }
 
 /* In the order of their keys, which touches each page of the database once. */
@@ -333,21 +370,20 @@ sc_cursors_clear(struct sc_store *store)
 
 int
 sc_cursor_get(struct sc_store *store, uint64_t customer, int of_session,
-              const uint8_t id[32], uint64_t *position)
+              const uint8_t id[32], struct sc_cursor *cursor)
 {
-    const struct pending *pending;
+    const struct pending *found;
+    struct pending        pending = { .has_release = 0 };
     struct sc_txn        *txn;
     uint8_t               key[KEY_BYTES];
-    uint64_t              on_disk;
     int                   failed;
 
-    cursor_key(key, customer, of_session, id);
-    *position = 0;
+    sc_key_of_cursor(key, customer, of_session, id);
 
     pthread_mutex_lock(&store->hot.lock);
-    pending = find(store->cursors, key);
-    if (pending != NULL) {
-        *position = pending->position;
+    found = find(store->cursors, key);
+    if (found != NULL) {
+        pending = *found;
     }
     pthread_mutex_unlock(&store->hot.lock);
 
@@ -356,9 +392,12 @@ sc_cursor_get(struct sc_store *store, uint64_t customer, int of_session,
         return -1;
     }
 
-    on_disk = stored(txn, key);
-    if (on_disk > *position) {
-        *position = on_disk;
+    stored(txn, key, cursor);
+    if (pending.cursor.position > cursor->position) {
+        cursor->position = pending.cursor.position;
+    }
+    if (pending.has_release) {
+        memcpy(cursor->release, pending.cursor.release, 32);
     }
 
     failed = sc_txn_failed(txn);
@@ -370,5 +409,10 @@ int
 sc_store_cursor(struct sc_store *store, uint64_t customer,
                 const uint8_t signkey_id[32], uint64_t *position)
 {
-    return sc_cursor_get(store, customer, 0, signkey_id, position);
+    struct sc_cursor cursor;
+    int              rc;
+
+    rc = sc_cursor_get(store, customer, 0, signkey_id, &cursor);
+    *position = rc == 0 ? cursor.position : 0;
+    return rc;
 }

@@ -122,8 +122,9 @@ check_schema(MDB_txn *txn, MDB_dbi meta, int fresh, const char *path,
     if (schema != SC_DB_SCHEMA) {
         snprintf(why, why_size,
                  "%s has schema %llu, and this sealchatd knows schema %u "
-                 "alone: it was written by a newer version", path,
-                 (unsigned long long) schema, SC_DB_SCHEMA);
+                 "alone: it was written by %s version", path,
+                 (unsigned long long) schema, SC_DB_SCHEMA,
+                 schema > SC_DB_SCHEMA ? "a newer" : "an older");
         return MDB_INCOMPATIBLE;
     }
 
@@ -476,21 +477,36 @@ sc_txn_put(struct sc_txn *txn, enum sc_db_name name, const void *key,
     stick(txn, mdb_put(txn->mdb, txn->db->dbi[name], &k, &v, 0));
 }
 
-void
-sc_txn_del(struct sc_txn *txn, enum sc_db_name name, const void *key,
-           size_t key_n)
+static void
+del(struct sc_txn *txn, enum sc_db_name name, MDB_val key)
 {
-    MDB_val k = { key_n, (void *) (uintptr_t) key };
-    int     rc;
+    int rc;
 
     if (txn->rc != 0) {
         return;
     }
 
-    rc = mdb_del(txn->mdb, txn->db->dbi[name], &k, NULL);
+    rc = mdb_del(txn->mdb, txn->db->dbi[name], &key, NULL);
     if (rc != MDB_NOTFOUND) {
-            stick(txn, rc);
+        stick(txn, rc);
     }
+}
+
+void
+sc_txn_del(struct sc_txn *txn, enum sc_db_name name, const void *key,
+           size_t key_n)
+{
+    MDB_val k = { key_n, (void *) (uintptr_t) key };
+
+    del(txn, name, k);
+}
+
+void
+sc_txn_del_number(struct sc_txn *txn, enum sc_db_name name, uint64_t key)
+{
+    MDB_val k = { sizeof(key), &key };
+
+    del(txn, name, k);
 }
 
 uint8_t *
@@ -511,7 +527,7 @@ sc_txn_append(struct sc_txn *txn, enum sc_db_name name, uint64_t key,
     }
 
     if (txn->rc == 0) {
-            stick(txn, mdb_cursor_put(txn->appender, &k, &v,
+        stick(txn, mdb_cursor_put(txn->appender, &k, &v,
                                   MDB_APPEND | MDB_RESERVE));
     }
 

@@ -30,11 +30,16 @@
  *     sessions    customer, sid -> row (entry.h)
  *     hellos      customer, sid -> hello
  *     blocks      customer, position -> places of that and the next positions
- *     cursors     customer, of_session:1, id -> position, time
+ *     cursors     customer, of_session:1, id -> position, time, and of a
+ *                 session release:32
+ *     deleted     customer, sid -> time
+ *     removals    customer, sid -> place of the newest message that is left of
+ *                 a session that was deleted
  *     log.<days>  place -> entry (entry.h); one for each retention class
  *
  * The rows of cids and accounts are never removed: a deletion empties them,
- * so that neither name can be registered again.
+ * so that neither name can be registered again.  Those of deleted stay for
+ * ever too.
  */
 #define SC_DATABASES(X)                                                       \
     X(META,       "meta",       0)                                            \
@@ -48,14 +53,16 @@
     X(HELLOS,     "hellos",     0)                                            \
     X(BLOCKS,     "blocks",     0)                                            \
     X(CURSORS,    "cursors",    0)                                            \
+    X(DELETED,    "deleted",    0)                                            \
+    X(REMOVALS,   "removals",   0)                                            \
     X(LOG_90,     "log.90",     1)
 
 #define SC_DATABASE_ENUM(NAME, name, numbered) SC_DB_##NAME,
 enum sc_db_name { SC_DATABASES(SC_DATABASE_ENUM) SC_DB_COUNT };
 #undef SC_DATABASE_ENUM
 
-/* Of what is on disk.  A store with a higher one is refused. */
-#define SC_DB_SCHEMA  1u
+/* Of what is on disk.  A store with another one is refused. */
+#define SC_DB_SCHEMA  2u
 
 struct sc_db;
 struct sc_txn;
@@ -106,6 +113,8 @@ void sc_txn_put(struct sc_txn *txn, enum sc_db_name name, const void *key,
                 size_t key_n, const void *value, size_t value_n);
 void sc_txn_del(struct sc_txn *txn, enum sc_db_name name, const void *key,
                 size_t key_n);
+void sc_txn_del_number(struct sc_txn *txn, enum sc_db_name name,
+                       uint64_t key);
 
 /* Room for a value behind the last of a numbered database, to be filled in
  * before the next call; NULL when an error stuck. */

@@ -297,6 +297,16 @@ make_room_for_place(struct sc_hot *hot, struct sc_hot_customer *customer)
     return tail == NULL ? -1 : 0;
 }
 
+static void
+touch_session(struct sc_hot *hot, struct sc_hot_session *session)
+{
+    if (!session->touched) {
+        session->touched = 1;
+        session->touched_next = hot->touched_sessions;
+        hot->touched_sessions = session;
+    }
+}
+
 /* A staged state with room for the sender of one more message. */
 static struct sc_session_state *
 staged_state(struct sc_hot *hot, struct sc_hot_session *session)
@@ -313,11 +323,7 @@ staged_state(struct sc_hot *hot, struct sc_hot_session *session)
         return NULL;
     }
 
-    if (state == NULL) {
-        session->touched_next = hot->touched_sessions;
-        hot->touched_sessions = session;
-    }
-
+    touch_session(hot, session);
     free(state);
     session->staged = copy;
     return copy;
@@ -346,13 +352,25 @@ fail_to_stage(struct sc_hot *hot, struct sc_hot_session *session)
 }
 
 int
+sc_hot_stage_place(struct sc_hot *hot, struct sc_hot_customer *customer,
+                   uint64_t place)
+{
+    if (make_room_for_place(hot, customer) != 0) {
+        return -1;
+    }
+
+    touch_customer(hot, customer);
+    customer->tail[customer->n_tail + customer->staged++] = place;
+    return 0;
+}
+
+int
 sc_hot_stage(struct sc_hot *hot, struct sc_hot_session *session,
              const struct sc_entry *entry, uint64_t place)
 {
-    struct sc_hot_customer  *customer = session->customer;
     struct sc_session_state *state;
 
-    if (make_room_for_place(hot, customer) != 0) {
+    if (make_room_for_place(hot, session->customer) != 0) {
         return fail_to_stage(hot, session);
     }
 
@@ -366,10 +384,21 @@ sc_hot_stage(struct sc_hot *hot, struct sc_hot_session *session,
     }
 
     session->used = 1;
-    touch_customer(hot, customer);
-    customer->tail[customer->n_tail + customer->staged++] = place;
     sc_session_state_append(state, entry, place);
-    return 0;
+    return sc_hot_stage_place(hot, session->customer, place);
+}
+
+void
+sc_hot_stage_end(struct sc_hot *hot, struct sc_hot_session *session)
+{
+    touch_session(hot, session);
+    session->going = 1;
+}
+
+int
+sc_hot_ended(const struct sc_hot_session *session)
+{
+    return session->going || session->gone;
 }
 
 static void
@@ -389,9 +418,15 @@ publish_session(struct sc_hot *hot, struct sc_hot_session *session)
         hot->n_dirty++;
     }
 
-    free(session->state);
-    session->state = session->staged;
-    session->staged = NULL;
+    if (session->staged != NULL) {
+        free(session->state);
+        session->state = session->staged;
+        session->staged = NULL;
+    }
+
+    session->gone |= session->going;
+    session->going = 0;
+    session->touched = 0;
 }
 
 static void
@@ -446,6 +481,8 @@ sc_hot_rollback(struct sc_hot *hot)
         hot->touched_sessions = session->touched_next;
         free(session->staged);
         session->staged = NULL;
+        session->going = 0;
+        session->touched = 0;
         if (session->state == NULL) {
             remove_session(hot, session);
         }
@@ -483,16 +520,18 @@ clean_customer(struct sc_hot_customer *customer)
 void
 sc_hot_clean(struct sc_hot *hot)
 {
-    struct sc_hot_session  *session;
+    struct sc_hot_session  *session, *next;
     struct sc_hot_customer *customer;
 
     pthread_mutex_lock(&hot->lock);
 
-    for (session = hot->dirty_sessions; session != NULL;
-         session = session->dirty_next)
-    {
+    for (session = hot->dirty_sessions; session != NULL; session = next) {
+        next = session->dirty_next;
         session->dirty = 0;
         session->stored = 1;
+        if (session->gone) {
+            remove_session(hot, session);
+        }
     }
 
     for (customer = hot->dirty_customers; customer != NULL;

@@ -9,7 +9,8 @@
  *
  * A session or customer is dirty from its publishing to the next checkpoint:
  * the log has the message, the rows do not.  Clean sessions are evicted above
- * a bound; customers stay.
+ * a bound; customers stay.  A session that was deleted stays, marked as gone,
+ * to the next checkpoint, so that none of what it had is written there.
  */
 
 #ifndef SEALCHAT_STORE_HOT_H
@@ -53,6 +54,9 @@ struct sc_hot_session {
     struct sc_hot_session   *unstored_next;
     uint8_t                  stored;         /* has a row on disk */
     uint8_t                  dirty;
+    uint8_t                  touched;
+    uint8_t                  going;          /* staged: is to be gone */
+    uint8_t                  gone;           /* deleted */
     uint8_t                  used;           /* since the hand passed */
 };
 
@@ -106,6 +110,16 @@ uint64_t sc_hot_head(const struct sc_hot_customer *customer);
  * a session that had no message is gone, and nothing else was changed. */
 int sc_hot_stage(struct sc_hot *hot, struct sc_hot_session *session,
                  const struct sc_entry *entry, uint64_t place);
+
+/* Stages a position of a customer whose session is gone.  0, or -1. */
+int sc_hot_stage_place(struct sc_hot *hot, struct sc_hot_customer *customer,
+                       uint64_t place);
+
+/* Stages the session's end. */
+void sc_hot_stage_end(struct sc_hot *hot, struct sc_hot_session *session);
+
+/* Whether the transaction sees it as deleted. */
+int sc_hot_ended(const struct sc_hot_session *session);
 
 void sc_hot_publish(struct sc_hot *hot);
 

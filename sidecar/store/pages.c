@@ -58,8 +58,9 @@ gather_add(struct gather *gather, const struct sc_entry *entry)
 {
     size_t bytes = entry->hello.n + entry->envelope.n;
 
-    if (gather->skip_signkey != NULL
-        && memcmp(entry->signkey_id, gather->skip_signkey, 32) == 0)
+    if ((gather->skip_signkey != NULL
+         && memcmp(entry->signkey_id, gather->skip_signkey, 32) == 0)
+        || sc_removing(gather->txn, entry->customer, entry->sid))
     {
         return 1;
     }
@@ -262,12 +263,10 @@ gather_from(struct gather *gather, struct places *places, uint64_t from)
             break;
         }
 
-        if (!sc_entry_at(gather->txn, place, &entry)) {
-            sc_txn_fail(gather->txn, EBADMSG);
-            break;
-        }
-
-        if (!gather_add(gather, &entry)) {
+        /* A position without an entry is of a deleted session. */
+        if (sc_entry_at(gather->txn, place, &entry)
+            && !gather_add(gather, &entry))
+        {
             break;
         }
     }
@@ -318,7 +317,7 @@ head_in_memory(struct sc_store *store, uint64_t customer,
     pthread_mutex_lock(&store->hot.lock);
 
     session = sc_hot_session(&store->hot, customer, sid);
-    if (session != NULL && session->state != NULL) {
+    if (session != NULL && session->state != NULL && !session->gone) {
         place = session->state->place;
     }
 

@@ -28,7 +28,7 @@ fill(struct sc_session_info *out, const struct sc_session_state *state,
     }
 }
 
-/* 1 when memory has it.  first_place: of the entry that has its hello, or 0
+/* 1 when memory has it; out->deleted when it is gone.  first_place: of the entry that has its hello, or 0
  * when the hello has a row. */
 static int
 from_memory(struct sc_store *store, uint64_t customer,
@@ -41,7 +41,9 @@ from_memory(struct sc_store *store, uint64_t customer,
     pthread_mutex_lock(&store->hot.lock);
 
     session = sc_hot_session(&store->hot, customer, out->sid);
-    if (session != NULL && session->state != NULL) {
+    if (session != NULL && session->gone) {
+        out->deleted = 1;
+    } else if (session != NULL && session->state != NULL) {
         found = 1;
         fill(out, session->state, signkey_id);
         *first_place = session->stored ? 0 : session->first_place;
@@ -87,6 +89,11 @@ read_hello(struct sc_txn *txn, const uint8_t *key, size_t key_n,
         (void) sc_txn_get(txn, SC_DB_HELLOS, key, key_n, &hello);
     }
 
+    /* It may have been deleted since memory was asked. */
+    if (hello.n == 0 && out->deleted) {
+        return;
+    }
+
     if (hello.n == 0 || hello.n > sizeof(out->hello)) {
         sc_txn_fail(txn, EBADMSG);
         return;
@@ -101,19 +108,22 @@ sc_store_session(struct sc_store *store, uint64_t customer,
                  const uint8_t sid[32], const uint8_t signkey_id[32],
                  struct sc_session_info *out)
 {
-    struct sc_txn *txn;
-    uint8_t        key[SC_KEY_MAX];
-    size_t         key_n = sc_key_of_id(key, customer, sid);
-    uint64_t       first_place = 0;
-    int            found;
+    struct sc_txn   *txn;
+    struct sc_cursor cursor;
+    uint8_t          key[SC_KEY_MAX];
+    size_t           key_n = sc_key_of_id(key, customer, sid);
+    uint64_t         first_place = 0;
+    int              found;
 
     memset(out, 0, sizeof(*out));
     memcpy(out->sid, sid, 32);
 
-    if (sc_cursor_get(store, customer, 1, sid, &out->cursor) != 0) {
+    if (sc_cursor_get(store, customer, 1, sid, &cursor) != 0) {
         return -1;
     }
 
+    out->cursor = cursor.position;
+    memcpy(out->release, cursor.release, 32);
     found = from_memory(store, customer, signkey_id, out, &first_place);
 
     txn = sc_txn_read(store->db);
@@ -121,7 +131,8 @@ sc_store_session(struct sc_store *store, uint64_t customer,
         return -1;
     }
 
-    if (!found) {
+    out->deleted |= sc_deleted(txn, customer, sid);
+    if (!found && !out->deleted) {
         found = from_disk(txn, key, key_n, signkey_id, out);
     }
     if (found) {
@@ -129,6 +140,8 @@ sc_store_session(struct sc_store *store, uint64_t customer,
     }
     if (sc_txn_failed(txn)) {
         found = -1;
+    } else if (out->deleted) {
+        found = 0;
     }
 
     sc_txn_end(txn);
@@ -182,7 +195,7 @@ sids_in_memory(struct sc_store *store, uint64_t customer,
     }
 
     for (; session != NULL; session = session->unstored_next) {
-        if (memcmp(session->sid, from, 32) >= 0) {
+        if (!session->gone && memcmp(session->sid, from, 32) >= 0) {
             put_sid(sids, session->sid);
         }
     }
@@ -222,13 +235,40 @@ sids_on_disk(struct sc_store *store, uint64_t customer,
     return failed ? -1 : 0;
 }
 
+/* How many were read, or -1.  deleted: one of them was, meanwhile. */
+static int
+read_page(struct sc_store *store, uint64_t customer, const uint8_t from[32],
+          const uint8_t signkey_id[32], struct sids *sids,
+          struct sc_session_info *out, int *deleted)
+{
+    int i, rc;
+
+    *deleted = 0;
+    sids->n = 0;
+    sids_in_memory(store, customer, from, sids);
+    if (sids_on_disk(store, customer, from, sids) != 0) {
+        return -1;
+    }
+
+    for (i = 0; i < (int) sids->n; i++) {
+        rc = sc_store_session(store, customer, sids->sid[i], signkey_id,
+                              &out[i]);
+        if (rc != 1) {
+            *deleted = rc == 0 && out[i].deleted;
+            return -1;
+        }
+    }
+
+    return i;
+}
+
 int
 sc_store_sessions(struct sc_store *store, uint64_t customer,
                   const uint8_t from[32], const uint8_t signkey_id[32],
                   struct sc_session_info *out, int n)
 {
     struct sids sids = { NULL, 0, 0 };
-    int         i, failed;
+    int         read, deleted;
 
     if (n <= 0) {
         return 0;
@@ -240,14 +280,12 @@ sc_store_sessions(struct sc_store *store, uint64_t customer,
         return -1;
     }
 
-    sids_in_memory(store, customer, from, &sids);
-    failed = sids_on_disk(store, customer, from, &sids) != 0;
-
-    for (i = 0; i < (int) sids.n && !failed; i++) {
-        failed = sc_store_session(store, customer, sids.sid[i], signkey_id,
-                                  &out[i]) != 1;
-    }
+    /* Each turn more means that another session is gone for good. */
+    do {
+        read = read_page(store, customer, from, signkey_id, &sids, out,
+                         &deleted);
+    } while (deleted);
 
     free(sids.sid);
-    return failed ? -1 : i;
+    return read;
 }

@@ -25,6 +25,9 @@
 /* Nothing is appended while more than this would have to be replayed. */
 #define SC_REPLAY_MAX     100000u
 
+/* Messages of deleted sessions that one transaction removes. */
+#define SC_REMOVALS_STEP  256u
+
 /* Days that messages are kept, of the one class in use. */
 #define SC_CLASS_90       90u
 
@@ -43,6 +46,9 @@ struct sc_store {
     uint64_t           customers;      /* numbers given out */
     uint64_t           checkpoint_at;  /* the place that makes one due */
     uint32_t           checkpoint_every;
+    int                removing;       /* there are removals */
+    uint64_t           remove_to;      /* no place of theirs is above */
+    uint64_t           remove_at;      /* when to go on with them, ms */
 };
 
 /* One call of apply: the same numbers as the transaction would leave them. */
@@ -51,7 +57,14 @@ struct sc_apply {
     struct sc_txn   *txn;
     uint64_t         last_place;
     uint64_t         customers;
+    uint64_t         remove_to;      /* 0: nothing was deleted */
 };
+
+/* ms that what may linger in memory does. */
+#define SC_LINGER_MS  1000u
+
+/* A clock that only goes forward, ms. */
+uint64_t sc_store_clock(void);
 
 
 /* --- customers (accounts.c) ---------------------------------------------- */
@@ -90,8 +103,8 @@ struct sc_hot_session *sc_load_session(struct sc_store *store,
                                        struct sc_hot_customer *customer,
                                        const uint8_t sid[32]);
 
-/* The entry at a place.  1; 0 if there is none (then it was removed with all
- * that is older). */
+/* The entry at a place.  1; 0 if there is none (then it was removed, with all
+ * of its session that is older). */
 int sc_entry_at(struct sc_txn *txn, uint64_t place, struct sc_entry *entry);
 
 
@@ -108,16 +121,48 @@ enum sc_error_code sc_cursor_check(struct sc_apply *apply,
 int sc_cursors_reserve(struct sc_store *store, size_t n);
 void sc_cursors_add(struct sc_store *store, const struct sc_op *op);
 
-/* Whether those in memory are many or old enough to be written. */
+/* Whether those in memory are many or old enough to be written; after how
+ * many ms they will be, or -1 when there are none. */
 int sc_cursors_due(const struct sc_store *store);
+int64_t sc_cursors_wait(const struct sc_store *store);
 
 /* Puts all that are in memory; they are forgotten once this is committed. */
 void sc_cursors_put(struct sc_store *store, struct sc_txn *txn);
 void sc_cursors_clear(struct sc_store *store);
 
-/* 0 and the cursor (0: none), or -1. */
+/* What a row of a cursor says.  release is a session's. */
+struct sc_cursor {
+    uint64_t position;           /* 0: none */
+    uint64_t time;
+    uint8_t  release[32];
+};
+
+/* 0 and the cursor, or -1. */
 int sc_cursor_get(struct sc_store *store, uint64_t customer, int of_session,
-                  const uint8_t id[32], uint64_t *position);
+                  const uint8_t id[32], struct sc_cursor *cursor);
+
+
+/* --- deleted sessions (removals.c) --------------------------------------- */
+
+enum sc_error_code sc_delete(struct sc_apply *apply, struct sc_op *op);
+
+/* Whether the session was deleted, and whether the log may still have some of
+ * it. */
+int sc_deleted(struct sc_txn *txn, uint64_t customer, const uint8_t sid[32]);
+int sc_removing(struct sc_txn *txn, uint64_t customer, const uint8_t sid[32]);
+
+/* Looks whether an earlier run left something to remove.  0, or -1. */
+int sc_removals_load(struct sc_store *store);
+
+/* What was deleted up to that place is committed. */
+void sc_removals_add(struct sc_store *store, uint64_t remove_to);
+
+/* After how many ms a step is due; -1: there is nothing to remove. */
+int64_t sc_removals_wait(const struct sc_store *store);
+
+/* Removes SC_REMOVALS_STEP messages at most, in a transaction of its own. */
+enum sc_error_code sc_removals_step(struct sc_store *store, char *why,
+                                    size_t why_size);
 
 
 /* --- checkpoints (checkpoint.c) ------------------------------------------ */
@@ -146,6 +191,19 @@ sc_key_of_id(uint8_t key[SC_KEY_MAX], uint64_t customer, const uint8_t id[32])
     sc_put_uint(&w, customer, 8);
     sc_put_bytes(&w, id, 32);
     return 40;
+}
+
+/* customer:8 of_session:1 id:32 */
+static inline size_t
+sc_key_of_cursor(uint8_t key[SC_KEY_MAX], uint64_t customer, int of_session,
+                 const uint8_t id[32])
+{
+    struct sc_writer w = sc_writer_of(key, SC_KEY_MAX);
+
+    sc_put_uint(&w, customer, 8);
+    sc_put_uint(&w, of_session != 0, 1);
+    sc_put_bytes(&w, id, 32);
+    return 41;
 }
 
 /* customer:8 number:8 */

@@ -14,6 +14,7 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <sodium.h>
@@ -23,6 +24,16 @@
 #define SALT_BYTES        32u
 #define CHECKPOINT_EVERY  16384u
 #define HOT_SESSIONS      65536u
+
+
+uint64_t
+sc_store_clock(void)
+{
+    struct timespec ts;
+
+    clock_gettime(CLOCK_MONOTONIC, &ts);
+    return (uint64_t) ts.tv_sec * 1000 + (uint64_t) ts.tv_nsec / 1000000;
+}
 
 
 /* --- opening and closing ------------------------------------------------- */
@@ -216,6 +227,11 @@ open_all(struct sc_store *store, const struct sc_store_options *options,
         return -1;
     }
 
+    if (sc_removals_load(store) != 0) {
+        snprintf(why, why_size, "could not read what is to be removed");
+        return -1;
+    }
+
     store->checkpoint_at = store->indexed_to + store->checkpoint_every;
     return 0;
 }
@@ -282,6 +298,8 @@ apply_one(struct sc_apply *apply, struct sc_op *op)
         return sc_account_swap(apply, op);
     case SC_OP_CURSOR:
         return sc_cursor_check(apply, op);
+    case SC_OP_DELETE:
+        return sc_delete(apply, op);
     }
 
     return SC_E_INTERNAL;
@@ -324,6 +342,13 @@ upkeep(struct sc_store *store, char *why, size_t why_size)
         }
     }
 
+    if (sc_removals_wait(store) == 0
+        && sc_removals_step(store, detail, sizeof(detail)) != SC_E_NONE)
+    {
+        snprintf(why, why_size, "deleted messages are still there: %s",
+                 detail);
+    }
+
     sc_hot_evict(&store->hot);
 }
 
@@ -358,6 +383,10 @@ publish(struct sc_apply *apply, struct sc_op *ops, int wrote_cursors)
     store->last_place = apply->last_place;
     store->customers = apply->customers;
     sc_hot_publish(&store->hot);
+
+    if (apply->remove_to != 0) {
+        sc_removals_add(store, apply->remove_to);
+    }
 
     if (wrote_cursors) {
         sc_cursors_clear(store);
@@ -412,4 +441,17 @@ sc_store_apply(struct sc_store *store, struct sc_op *ops, char *why,
     publish(&apply, ops, write_cursors);
     upkeep(store, why, why_size);
     return 0;
+}
+
+int64_t
+sc_store_wants(struct sc_store *store)
+{
+    int64_t cursors = sc_cursors_wait(store);
+    int64_t removals = sc_removals_wait(store);
+
+    if (cursors < 0 || removals < 0) {
+        return cursors < 0 ? removals : cursors;
+    }
+
+    return cursors < removals ? cursors : removals;
 }

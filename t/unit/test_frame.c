@@ -261,7 +261,7 @@ test_header(void **state)
         }
     }
 
-    assert_int_equal(known, 23);
+    assert_int_equal(known, 27);
 }
 
 static void
@@ -334,7 +334,7 @@ test_errors(void **state)
         }
     }
 
-    assert_int_equal(n, 29);
+    assert_int_equal(n, 30);
     assert_string_equal(sc_error_info(SC_E_BAD_FRAME)->name, "bad-frame");
     assert_int_equal(sc_error_info(SC_E_BAD_FRAME)->close, 1007);
 }

@@ -199,6 +199,14 @@ write_good(struct actor *a, uint8_t type, struct bytes *out)
             .roster = { O.roster, O.roster_n }, .wraps = wraps_list(&O));
         break;
 
+    case SC_FRAME_DELETE:
+        PUT(delete, .sid = a->v.sid);
+        break;
+
+    case SC_FRAME_CHECK:
+        PUT(check, .code = O.salt, .release = O.cid, .min_generation = 1);
+        break;
+
     default:
         fail_msg("the test knows no frame 0x%02x", type);
     }

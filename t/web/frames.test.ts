@@ -35,6 +35,8 @@ const samples: Record<f.FrameName, object> = {
   accountPut: {
     account: some(3, 349), roster: some(4, 264), wraps: [{ bytes: some(5, 171) }],
   },
+  delete: { sid: id(1) },
+  check: { code: some(1, 16), release: id(2), minGeneration: 3 },
   challenge: { challenge: id(1), puzzleBits: 0 },
   ready: {
     role: 2, time: 1, roster: some(1, 264), cursor: 2, head: 3, earliest: 4,
@@ -58,7 +60,8 @@ const samples: Record<f.FrameName, object> = {
   sessionPage: {
     next: id(0),
     sessions: [{
-      sid: id(1), head: 2, time: 3, seq: 4, id: id(5), hello: some(6, 207),
+      sid: id(1), head: 2, time: 3, seq: 4, id: id(5), release: id(7),
+      hello: some(6, 207),
     }],
   },
   vault: {
@@ -66,6 +69,8 @@ const samples: Record<f.FrameName, object> = {
     wraps: [{ bytes: some(3, 171) }],
   },
   error: { code: 16, sentence: some(1, 20) },
+  deleted: { sid: id(1) },
+  checked: { code: some(1, 16), release: id(2), minGeneration: 3 },
 };
 
 describe("every frame", () => {

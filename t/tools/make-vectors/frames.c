@@ -158,7 +158,7 @@ frames(void)
     bad_frame("flags", "bad-frame", "flags are zero", "06010001", 12);
     bad_frame("flags of 0x80", "bad-frame", "flags are zero", "06800001", 12);
     bad_frame("type 0", "unknown-frame", "no such type", "00000001", 4);
-    bad_frame("type 0x0c", "unknown-frame", "no such type", "0c000001", 4);
+    bad_frame("type 0x0e", "unknown-frame", "no such type", "0e000001", 4);
     bad_frame("type 0x80", "unknown-frame", "no such type", "80000001", 4);
     bad_frame("type 0xff", "unknown-frame", "no such type", "ff000001", 4);
     bad_frame("too large an ack", "too-large", "9 bytes of 8", "06000001", 13);

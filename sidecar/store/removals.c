@@ -1,0 +1,245 @@
+/*
+ * Deleting sessions: a tombstone at once, the messages step by step.
+ *
+ * A tombstone is committed together with the end of the session's rows, so
+ * that nothing of it is found by its sid any more.  Its messages, which are
+ * found by position too, are hidden by a row of removals until the last of
+ * them has left the log.  What is above the last checkpoint stays in the log
+ * until the next one: a replay counts positions there.
+ */
+
+#include <errno.h>
+#include <string.h>
+
+#include "state.h"
+
+int
+sc_deleted(struct sc_txn *txn, uint64_t customer, const uint8_t sid[32])
+{
+    struct sc_bytes value;
+    uint8_t         key[SC_KEY_MAX];
+
+    return sc_txn_get(txn, SC_DB_DELETED, key,
+                      sc_key_of_id(key, customer, sid), &value);
+}
+
+int
+sc_removing(struct sc_txn *txn, uint64_t customer, const uint8_t sid[32])
+{
+    struct sc_bytes value;
+    uint8_t         key[SC_KEY_MAX];
+
+    return sc_txn_get(txn, SC_DB_REMOVALS, key,
+                      sc_key_of_id(key, customer, sid), &value);
+}
+
+
+/* --- deleting ------------------------------------------------------------ */
+
+static void
+del_rows(struct sc_txn *txn, const uint8_t *key, size_t key_n,
+         const struct sc_op *op)
+{
+    uint8_t cursor[SC_KEY_MAX];
+
+    sc_txn_del(txn, SC_DB_SESSIONS, key, key_n);
+    sc_txn_del(txn, SC_DB_HELLOS, key, key_n);
+    sc_txn_del(txn, SC_DB_CURSORS, cursor,
+               sc_key_of_cursor(cursor, op->remove.customer, 1,
+                                op->remove.sid));
+}
+
+enum sc_error_code
+sc_delete(struct sc_apply *apply, struct sc_op *op)
+{
+    struct sc_txn          *txn = apply->txn;
+    struct sc_hot_customer *customer;
+    struct sc_hot_session  *session;
+    uint8_t                 key[SC_KEY_MAX], number[8];
+    size_t                  key_n = sc_key_of_id(key, op->remove.customer,
+                                                 op->remove.sid);
+
+    op->remove.repeated = 0;
+
+    customer = sc_load_customer(apply->store, txn, op->remove.customer,
+                                apply->customers);
+    if (customer == NULL) {
+        return SC_E_NOT_HERE;
+    }
+
+    if (sc_deleted(txn, customer->number, op->remove.sid)) {
+        op->remove.repeated = 1;
+        return SC_E_NONE;
+    }
+
+    session = sc_load_session(apply->store, txn, customer, op->remove.sid);
+    if (session == NULL && !op->remove.by_session) {
+        return SC_E_UNKNOWN_SESSION;
+    }
+
+    if (session != NULL) {
+        uint64_t place = sc_hot_state(session)->place;
+
+        sc_put_number(number, place);
+        sc_txn_put(txn, SC_DB_REMOVALS, key, key_n, number, sizeof(number));
+        del_rows(txn, key, key_n, op);
+        sc_hot_stage_end(&apply->store->hot, session);
+        if (place > apply->remove_to) {
+            apply->remove_to = place;
+        }
+    }
+
+    sc_put_number(number, op->remove.time);
+    sc_txn_put(txn, SC_DB_DELETED, key, key_n, number, sizeof(number));
+    return SC_E_NONE;
+}
+
+
+/* --- removing ------------------------------------------------------------ */
+
+/* The first removal, with its key copied to key.  1, or 0. */
+static int
+first_removal(struct sc_txn *txn, uint8_t key[SC_KEY_MAX], uint64_t *place)
+{
+    static const uint8_t lowest[1];
+
+    struct sc_walk *walk = sc_walk_open(txn, SC_DB_REMOVALS);
+    struct sc_bytes found, value;
+    int             more;
+
+    more = walk != NULL
+           && sc_walk_seek(walk, lowest, sizeof(lowest), &found, &value);
+    if (more && (found.n != 40 || value.n != 8)) {
+        sc_txn_fail(txn, EBADMSG);
+        more = 0;
+    }
+
+    if (more) {
+        memcpy(key, found.p, found.n);
+        *place = sc_number_of(value);
+    }
+
+    sc_walk_close(walk);
+    return more;
+}
+
+/* Removes up to n messages of a chain.  Returns how many, and the place of
+ * the newest that is left, 0 if none is. */
+static unsigned
+remove_chain(struct sc_txn *txn, uint64_t *place, unsigned n)
+{
+    struct sc_entry entry;
+    unsigned        removed;
+
+    for (removed = 0; removed < n; removed++) {
+        if (!sc_entry_at(txn, *place, &entry)) {
+            *place = 0;
+            break;
+        }
+
+        sc_txn_del_number(txn, SC_DB_LOG_90, *place);
+        *place = entry.prev;
+    }
+
+    return removed;
+}
+
+static int
+remove_some(struct sc_txn *txn)
+{
+    uint8_t  key[SC_KEY_MAX], number[8];
+    uint64_t place;
+    unsigned left = SC_REMOVALS_STEP;
+
+    while (left > 0) {
+        if (!first_removal(txn, key, &place)) {
+            return 0;
+        }
+
+        left -= remove_chain(txn, &place, left);
+        if (place == 0) {
+            sc_txn_del(txn, SC_DB_REMOVALS, key, 40);
+            left -= left > 0;
+        } else {
+            sc_put_number(number, place);
+            sc_txn_put(txn, SC_DB_REMOVALS, key, 40, number, sizeof(number));
+        }
+    }
+
+    return 1;
+}
+
+enum sc_error_code
+sc_removals_step(struct sc_store *store, char *why, size_t why_size)
+{
+    struct sc_txn     *txn;
+    enum sc_error_code error = SC_E_NONE;
+    int                more;
+
+    /* Whatever comes of it, the next attempt waits. */
+    store->remove_at = sc_store_clock() + SC_LINGER_MS;
+
+    if (store->remove_to > store->indexed_to) {
+        error = sc_checkpoint(store, why, why_size);
+    }
+    if (error != SC_E_NONE) {
+        return error;
+    }
+
+    txn = sc_txn_write(store->db);
+    more = remove_some(txn);
+    error = sc_txn_commit(txn, why, why_size);
+    if (error == SC_E_NONE) {
+        store->removing = more;
+        store->remove_at = 0;
+    }
+
+    return error;
+}
+
+
+/* --- when ---------------------------------------------------------------- */
+
+void
+sc_removals_add(struct sc_store *store, uint64_t remove_to)
+{
+    if (!store->removing) {
+        store->remove_at = sc_store_clock() + SC_LINGER_MS;
+    }
+
+    store->removing = 1;
+    if (remove_to > store->remove_to) {
+        store->remove_to = remove_to;
+    }
+}
+
+int64_t
+sc_removals_wait(const struct sc_store *store)
+{
+    uint64_t now = sc_store_clock();
+
+    if (!store->removing) {
+        return -1;
+    }
+
+    return now >= store->remove_at ? 0 : (int64_t) (store->remove_at - now);
+}
+
+int
+sc_removals_load(struct sc_store *store)
+{
+    struct sc_txn *txn = sc_txn_read(store->db);
+    uint8_t        key[SC_KEY_MAX];
+    uint64_t       place;
+    int            failed;
+
+    if (txn == NULL) {
+        return -1;
+    }
+
+    store->removing = first_removal(txn, key, &place);
+    store->remove_to = store->last_place;
+    failed = sc_txn_failed(txn);
+    sc_txn_end(txn);
+    return failed ? -1 : 0;
+}
