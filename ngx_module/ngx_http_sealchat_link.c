@@ -481,7 +481,12 @@ ngx_http_sealchat_link_write_handler(ngx_event_t *wev)
         return;
     }
 
-    while (link->up && !ngx_queue_empty(&link->waiting)) {
+    /* however many wait, the sidecar takes their OPENs at its own pace */
+
+    while (link->up
+           && link->out.size <= SC_LINK_WINDOW
+           && !ngx_queue_empty(&link->waiting))
+    {
         q = ngx_queue_head(&link->waiting);
         s = ngx_queue_data(q, ngx_http_sealchat_session_t, queue);
 
@@ -509,8 +514,15 @@ ngx_http_sealchat_link_write_handler(ngx_event_t *wev)
             ngx_add_timer(wev, link->send_timeout);
         }
 
-    } else if (wev->timer_set) {
-        ngx_del_timer(wev);
+    } else {
+
+        if (wev->timer_set) {
+            ngx_del_timer(wev);
+        }
+
+        if (link->up && !ngx_queue_empty(&link->waiting)) {
+            ngx_post_event(wev, &ngx_posted_next_events);
+        }
     }
 
     if (ngx_handle_write_event(wev, 0) != NGX_OK) {

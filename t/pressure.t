@@ -167,4 +167,34 @@ subtest '100 browsers that claim large messages' => sub {
     $chat->finish;
 };
 
+subtest 'more browsers than a sidecar takes at once' => sub {
+    my $chat = SealChat::Chat->new(
+        connections => 8192, main_config => 'worker_rlimit_nofile 8192;');
+    my $early = $chat->connect;
+    kill STOP => $chat->echo->pid;
+    # OPEN is largest with these; all of them are 2.6 MB.
+    my $request = "GET /chat?c=" . 'c' x 64 . " HTTP/1.1\r\nHost: x\r\n"
+        . "Origin: https://" . 'o' x 504 . "\r\nUpgrade: websocket\r\n"
+        . "Connection: upgrade\r\nSec-WebSocket-Version: 13\r\n"
+        . "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
+        . "Sec-WebSocket-Protocol: sealchat.1\r\n\r\n";
+    my @late;
+    for (1 .. 4000) {
+        my $ws = SealChat::WebSocket->connect($chat->nginx->port);
+        $ws->write($request);
+        push @late, $ws;
+        # Those that leave again are as much work as those that stay.
+        shift @late if @late > 100;
+        sleep 0.03 if $_ % 50 == 0;
+    }
+    sleep 0.2;
+    kill CONT => $chat->echo->pid;
+    ok($early->echoes('still here'), 'a session from before stays');
+    my $upgraded = grep { (eval { $_->read_head } // '') =~ m{ 101 } } @late;
+    is($upgraded, 100, 'all that stay are served in the end');
+    ok($late[-1]->echoes('me too'), 'the last one too');
+    $early->close;
+    $chat->finish;
+};
+
 done_testing();

@@ -41,7 +41,7 @@ sub new {
     my ($class, %self) = @_;
     my $self = bless {
         main_config => '', http_config => '', config => '', workers => 1,
-        log_level => 'info', %self,
+        log_level => 'info', connections => 1024, %self,
     }, $class;
     $self->{dir} = tempdir('sealchat-t-XXXXXX', TMPDIR => 1, CLEANUP => 1);
     chmod 0755, $self->{dir};
@@ -81,7 +81,7 @@ worker_processes $self->{workers};
 pid $dir/nginx.pid;
 error_log $dir/error.log $self->{log_level};
 $self->{main_config}
-events { worker_connections 1024; }
+events { worker_connections $self->{connections}; }
 http {
     access_log $dir/access.log;
     client_body_temp_path $dir/body;
