@@ -166,11 +166,10 @@ enum sc_role { SC_ROLES(SC_ROLE_ENUM) SC_ROLE_COUNT };
 #define SC_DELETE_FIELDS(F)                                                   \
     F(B32, sid)
 
-/* A page tells the customer's devices that are connected what it runs; of one
- * stream a few times at most.  code:
- * by which they know whom they asked.  release: hash of the widget.
- * min_generation: of the snippet, 0 for none.  DONE says that it was passed
- * on, not that anybody was there. */
+/* A page tells the customer's devices that are connected what it runs, a few
+ * times at most on one stream.  code: by which they know whom they asked.
+ * release: hash of the widget.  min_generation: of the snippet, 0 for none.
+ * DONE says that it was passed on, not that anybody was there. */
 #define SC_CHECK_FIELDS(F)                                                    \
     F(B16, code)                                                              \
     F(B32, release)                                                           \

@@ -144,12 +144,12 @@ remove_chain(struct sc_txn *txn, uint64_t *place, unsigned n)
     return removed;
 }
 
+/* Whether something is left. */
 static int
-remove_some(struct sc_txn *txn)
+remove_some(struct sc_txn *txn, unsigned left)
 {
     uint8_t  key[SC_KEY_MAX], number[8];
     uint64_t place;
-    unsigned left = SC_REMOVALS_STEP;
 
     while (left > 0) {
         if (!first_removal(txn, key, &place)) {
@@ -174,6 +174,7 @@ sc_removals_step(struct sc_store *store, char *why, size_t why_size)
 {
     struct sc_txn     *txn;
     enum sc_error_code error = SC_E_NONE;
+    unsigned           n = SC_REMOVALS_STEP;
     int                more;
 
     /* Whatever comes of it, the next attempt waits. */
@@ -186,9 +187,14 @@ sc_removals_step(struct sc_store *store, char *why, size_t why_size)
         return error;
     }
 
-    txn = sc_txn_write(store->db);
-    more = remove_some(txn);
-    error = sc_txn_commit(txn, why, why_size);
+    /* Removing takes room too, for copies of pages: less of it, less room. */
+    do {
+        txn = sc_txn_write(store->db);
+        more = remove_some(txn, n);
+        error = sc_txn_commit(txn, why, why_size);
+        n /= 4;
+    } while (error == SC_E_STORAGE_FULL && n > 0);
+
     if (error == SC_E_NONE) {
         store->removing = more;
         store->remove_at = 0;

@@ -1,7 +1,7 @@
 /*
  * The store against a trivial model in memory: 20,000 messages of 200 sessions
  * and 5 customers at random, in lists of random lengths, with mistakes among
- * them; compared as it stands, after a close and an open, and after a process
+ * them and with sessions deleted between them; compared as it stands, after a close and an open, and after a process
  * that ended without a close.  Then with readers of other threads beside it.
  */
 
@@ -30,6 +30,7 @@ struct model {
     struct chat     chats[SESSIONS][SENDERS];
     uint64_t        heads[SESSIONS];
     uint64_t        cursors[SESSIONS];
+    int             gone[SESSIONS];
     struct told    *told[CUSTOMERS];     /* by position */
     uint64_t        n_told[CUSTOMERS];
     uint64_t        total;
@@ -87,6 +88,10 @@ tell(struct model *model, struct chat *chat, struct message_op *m)
     uint64_t     c = chat->session % CUSTOMERS;
     struct told *told = &model->told[c][model->n_told[c]];
 
+    if (model->gone[chat->session]) {
+        return SC_E_SESSION_DELETED;
+    }
+
     if (model->heads[chat->session] == 0 && chat->sender != 0) {
         return SC_E_UNKNOWN_SESSION;
     }
@@ -104,6 +109,10 @@ tell(struct model *model, struct chat *chat, struct message_op *m)
 static enum sc_error_code
 spoil(struct model *model, const struct chat *chat, struct message_op *m)
 {
+    if (model->gone[chat->session]) {
+        return SC_E_SESSION_DELETED;
+    }
+
     if (model->heads[chat->session] == 0 && chat->sender != 0) {
         return SC_E_UNKNOWN_SESSION;
     }
@@ -149,6 +158,32 @@ run_list(struct model *model)
     }
 }
 
+/* A session that the model draws, or SESSIONS: mostly none. */
+static uint64_t
+draw_deleted(struct model *model)
+{
+    uint64_t s = pseudo(model, SESSIONS);
+
+    return pseudo(model, 12) == 0 && model->heads[s] != 0 ? s : SESSIONS;
+}
+
+static void
+delete_one(struct model *model)
+{
+    struct sc_op op = { .kind = SC_OP_DELETE };
+    uint64_t     s = draw_deleted(model);
+
+    if (s == SESSIONS) {
+        return;
+    }
+
+    op.remove.customer = model->numbers[s % CUSTOMERS];
+    op.remove.sid = model->chats[s][0].sid;
+    assert_int_equal(apply_one(model->f, &op), SC_E_NONE);
+    assert_int_equal(op.remove.repeated, model->gone[s]);
+    model->gone[s] = 1;
+}
+
 static void
 move_cursor(struct model *model)
 {
@@ -158,7 +193,8 @@ move_cursor(struct model *model)
     if (model->heads[s] != 0) {
         position = pseudo(model, model->heads[s] + 1);
         assert_int_equal(set_cursor(model->f, model->numbers[s % CUSTOMERS],
-                                    1, name_of('s', s), position), SC_E_NONE);
+                                    1, name_of('s', s), position),
+                         model->gone[s] ? SC_E_SESSION_DELETED : SC_E_NONE);
         if (position > model->cursors[s]) {
             model->cursors[s] = position;
         }
@@ -170,6 +206,7 @@ run_until(struct model *model, uint64_t total)
 {
     while (model->total < total) {
         run_list(model);
+        delete_one(model);
         if (pseudo(model, 3) == 0) {
             move_cursor(model);
         }
@@ -185,12 +222,25 @@ chat_of(struct model *model, const struct told *told)
     return &model->chats[told->session][told->sender ? told->sender % 10 : 0];
 }
 
+/* The first position above one that is of a session that is there; above the
+ * head if there is none. */
+static uint64_t
+next_told(const struct model *model, uint64_t c, uint64_t position)
+{
+    do {
+        position++;
+    } while (position <= model->n_told[c]
+             && model->gone[model->told[c][position - 1].session]);
+
+    return position;
+}
+
 static void
 compare_customer(struct model *model, uint64_t c)
 {
     struct sc_customer customer;
     struct sc_page    *page;
-    uint64_t           position = 0, next = 1;
+    uint64_t           position = next_told(model, c, 0), next = 1;
     size_t             i;
 
     assert_int_equal(sc_store_customer(model->f->store, name_of('c', c + 1),
@@ -202,17 +252,18 @@ compare_customer(struct model *model, uint64_t c)
                              300, 1 << 24);
         assert_non_null(page);
         for (i = 0; i < page->n; i++) {
-            const struct told *told = &model->told[c][position++];
+            const struct told *told = &model->told[c][position - 1];
 
             assert_int_equal(page->messages[i].position, position);
             assert_message(&page->messages[i], chat_of(model, told),
                            told->seq);
+            position = next_told(model, c, position);
         }
         next = page->next;
         sc_store_page_free(page);
     }
 
-    assert_int_equal(position, model->n_told[c]);
+    assert_int_equal(position, model->n_told[c] + 1);
 }
 
 /* Both ways through a session, against its messages of the model. */
@@ -227,7 +278,7 @@ compare_chain(struct model *model, uint64_t s)
     for (position = model->n_told[c]; position > 0; position--) {
         const struct told *told = &model->told[c][position - 1];
 
-        if (told->session != s) {
+        if (told->session != s || model->gone[s]) {
             continue;
         }
         if (down == NULL || i == down->n) {
@@ -246,7 +297,7 @@ compare_chain(struct model *model, uint64_t s)
     sc_store_page_free(down);
 
     for (position = 1; position <= model->n_told[c]; position++) {
-        if (model->told[c][position - 1].session != s) {
+        if (model->told[c][position - 1].session != s || model->gone[s]) {
             continue;
         }
         if (up == NULL || k == up->n) {
@@ -275,8 +326,9 @@ compare_session(struct model *model, uint64_t s)
         chat = &model->chats[s][k];
         assert_int_equal(sc_store_session(model->f->store, chat->customer,
                                           chat->sid, chat->key, &info),
-                         model->heads[s] != 0);
-        if (model->heads[s] != 0) {
+                         model->heads[s] != 0 && !model->gone[s]);
+        assert_int_equal(info.deleted, model->gone[s]);
+        if (model->heads[s] != 0 && !model->gone[s]) {
             assert_int_equal(info.head, model->heads[s]);
             assert_int_equal(info.cursor, model->cursors[s]);
             assert_int_equal(info.seq, chat->seq);
@@ -398,6 +450,10 @@ tell_again(struct model *model, uint64_t total)
                 (void) spoil(model, chat, &m);
             }
         }
+        s = draw_deleted(model);
+        if (s != SESSIONS) {
+            model->gone[s] = 1;
+        }
         if (pseudo(model, 3) == 0) {
             s = pseudo(model, SESSIONS);
             if (model->heads[s] != 0) {
@@ -419,7 +475,7 @@ adopt_cursors(struct model *model)
     for (s = 0; s < SESSIONS; s++) {
         const struct chat *chat = &model->chats[s][0];
 
-        if (model->heads[s] != 0) {
+        if (model->heads[s] != 0 && !model->gone[s]) {
             assert_int_equal(sc_store_session(model->f->store, chat->customer,
                                               chat->sid, chat->key, &info),
                              1);
@@ -468,14 +524,37 @@ page_is_whole(const struct sc_page *page, uint64_t from)
     size_t i;
 
     for (i = 0; i < page->n; i++) {
-        if (page->messages[i].position != from + i
+        if (page->messages[i].position < from
             || page->messages[i].envelope.n != ENVELOPE)
         {
             return 0;
         }
+        from = page->messages[i].position + 1;
     }
 
     return 1;
+}
+
+/* The newest message of a session is the one that was told of or a newer one,
+ * unless the session was deleted meanwhile. */
+static int
+newest_is_there(struct sc_store *store, uint64_t customer,
+                const struct sc_session_info *told)
+{
+    struct sc_session_info now;
+    struct sc_page        *page;
+    int                    ok;
+
+    page = sc_store_history(store, customer, told->sid, 0, 1, 1 << 20);
+    ok = page != NULL && page->n == 1
+         && page->messages[0].position >= told->head;
+    if (page != NULL && page->n == 0) {
+        ok = sc_store_session(store, customer, told->sid, told->sid, &now) == 0
+             && now.deleted;
+    }
+
+    sc_store_page_free(page);
+    return ok;
 }
 
 /* Whatever head a reader was told, everything below it can be read. */
@@ -496,17 +575,13 @@ read_round(struct reader *reader, uint64_t c)
     from = customer.head > 100 ? customer.head - 100 : 1;
     page = sc_store_read(store, customer.number, from, NULL, 200, 1 << 20);
     ok = page != NULL && page_is_whole(page, from)
-         && from + page->n > customer.head;
+         && (page->next == 0 || page->next > customer.head);
     sc_store_page_free(page);
 
     n = sc_store_sessions(store, customer.number, name_of('x', from),
                           name_of('d', 1), infos, 8);
     for (i = 0; ok && i < n; i++) {
-        page = sc_store_history(store, customer.number, infos[i].sid, 0, 1,
-                                1 << 20);
-        ok = page != NULL && page->n == 1
-             && page->messages[0].position >= infos[i].head;
-        sc_store_page_free(page);
+        ok = newest_is_there(store, customer.number, &infos[i]);
     }
 
     return ok && n >= 0;
