@@ -669,10 +669,21 @@ on_closed(uv_handle_t *handle)
 
 
 static void
+lose(struct sc_map_node *node, void *data)
+{
+    struct sc_link   *link = data;
+    struct sc_stream *stream = sc_map_entry(node, struct sc_stream, node);
+
+    sc_map_remove(&link->streams, node);
+    sc_stream_close(stream, 1001, "");
+    sc_stream_forget(stream);
+}
+
+
+static void
 lose_streams(struct sc_link *link)
 {
-    struct sc_map_node *node;
-    struct sc_stream   *stream;
+    struct sc_stream *stream;
 
     while ((stream = link->waiting_first) != NULL) {
         link->waiting_first = stream->wait_next;
@@ -682,13 +693,7 @@ lose_streams(struct sc_link *link)
 
     link->waiting_last = NULL;
 
-    while ((node = sc_map_any(&link->streams)) != NULL) {
-        stream = sc_map_entry(node, struct sc_stream, node);
-        sc_map_remove(&link->streams, node);
-        sc_stream_close(stream, 1001, "");
-        sc_stream_forget(stream);
-    }
-
+    sc_map_walk(&link->streams, lose, link);
     sc_map_free(&link->streams);
 }
 

@@ -105,19 +105,6 @@ sc_map_remove(struct sc_map *map, struct sc_map_node *node)
 }
 
 
-struct sc_map_node *
-sc_map_any(const struct sc_map *map)
-{
-    for (size_t i = 0; map->n && i < map->n_slots; i++) {
-        if (map->slots[i]) {
-            return map->slots[i];
-        }
-    }
-
-    return NULL;
-}
-
-
 void
 sc_map_walk(struct sc_map *map,
             void (*each)(struct sc_map_node *node, void *data), void *data)

@@ -32,9 +32,6 @@ int sc_map_add(struct sc_map *map, struct sc_map_node *node, uint64_t hash);
 /* node must be in the map. */
 void sc_map_remove(struct sc_map *map, struct sc_map_node *node);
 
-/* Some node, or NULL when the map is empty: for taking all down. */
-struct sc_map_node *sc_map_any(const struct sc_map *map);
-
 /* Calls each() with every node; each() may remove the node that it is given,
  * and no other. */
 void sc_map_walk(struct sc_map *map,

@@ -488,6 +488,59 @@ test_flood(void **state)
     peer_close(&p);
 }
 
+/* Opens so many streams and takes their challenges. */
+static void
+open_many(struct peer *p, const char *cid, int n)
+{
+    struct client c;
+    struct got   *got;
+    int           ended;
+
+    for (int left = n; left > 0; left -= 500) {
+        for (int i = 0; i < 500; i++) {
+            open_text(&c, p, cid, 0);
+        }
+        for (int i = 0; i < 500; i++) {
+            got = read_record(p, PATIENCE, &ended);
+            assert_non_null(got);
+            assert_int_equal(got->rec.kind, SC_RECORD_DATA);
+            free(got);
+        }
+    }
+}
+
+/* A worker that dies with all its browsers: the others notice nothing. */
+static void
+test_many_streams(void **state)
+{
+    enum { STREAMS = 60000 };
+
+    struct peer  p, other;
+    struct owner o;
+    struct got  *got;
+    char         cid[SC_CID_TEXT + 1];
+    uint64_t     start;
+
+    (void) state;
+
+    peer_open(&p, &D);
+    peer_open(&other, &D);
+    owner_register(&o, &p);
+    sc_cid_write(cid, o.cid);
+    open_many(&p, cid, STREAMS);
+    peer_close(&p);
+
+    nap(20);
+    start = now_ms();
+    put_record(&other, SC_RECORD_PING, 0, 0, 0, NULL, 0);
+    got = next_record(&other, 0, PATIENCE);
+    assert_non_null(got);
+    assert_int_equal(got->rec.kind, SC_RECORD_PING);
+    assert_true(now_ms() - start < 1000);
+    free(got);
+    peer_close(&other);
+}
+
 int
 main(void)
 {
@@ -504,6 +557,7 @@ main(void)
         cmocka_unit_test_setup_teardown(test_stale_socket, setup, teardown),
         cmocka_unit_test_setup_teardown(test_slow_module, setup, teardown),
         cmocka_unit_test_setup_teardown(test_flood, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_many_streams, setup, teardown),
     };
 
     if (sodium_init() < 0) {
