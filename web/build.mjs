@@ -12,6 +12,8 @@ import { fileURLToPath } from "node:url";
 import { gzipSync } from "node:zlib";
 import * as esbuild from "esbuild";
 
+import { hpke } from "./hpke.mjs";
+
 export const web = dirname(fileURLToPath(import.meta.url));
 export const dist = join(web, "dist");
 
@@ -36,6 +38,7 @@ export async function bundleForBrowser(entry, options = {}) {
     minify: true,
     write: false,
     ...options,
+    plugins: [hpke, ...(options.plugins ?? [])],
   });
   return result.outputFiles[0].text;
 }
@@ -53,6 +56,7 @@ export async function bundleForNode(entries, outdir, options = {}) {
     packages: "bundle",
     external: ["playwright-core", "puppeteer-core"],
     sourcemap: "inline",
+    plugins: [hpke],
     ...options,
   });
 }

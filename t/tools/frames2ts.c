@@ -136,14 +136,15 @@ static const char head[] =
     "//   openFrame(bytes)  the header of any frame; FrameError whose reason\n"
     "//                     is bad-frame, unknown-frame or too-large\n"
     "//   frameTypes        name -> number of its type\n"
-    "//   frames            type -> FrameInfo, the row of the table\n"
+    "//   frames            type -> FrameInfo\n"
+    "//   rules             type -> FrameRules\n"
     "//   roles             name -> number\n"
-    "//   errors            code -> ErrorInfo, the row of the table\n"
-    "//   errorCodes        name -> code\n"
-    "//   limits            include/sealchat/limits.h\n"
+    "//   E_<NAME>          codes of errors\n"
+    "//   <NAME>            include/sealchat/limits.h\n"
     "\n"
     "import type { Bytes } from \"./bytes.ts\";\n"
-    "import { FrameReader, FrameWriter, openWith } from \"./frame-io.ts\";\n"
+    "import {\n  FrameReader, FrameWriter, openWith, type Row,\n"
+    "} from \"./frame-io.ts\";\n"
     "\n"
     "export { FrameError } from \"./frame-io.ts\";\n"
     "\n";
@@ -157,8 +158,7 @@ static const char open_frame[] =
     "}\n"
     "\n"
     "export function openFrame(bytes: Bytes): OpenedFrame {\n"
-    "  const { type, tag, info, body } = openWith(bytes, frames);\n"
-    "  return { type, name: info.name, tag, body };\n"
+    "  return openWith(bytes, frames);\n"
     "}\n";
 
 
@@ -173,46 +173,50 @@ static const char open_frame[] =
     X(DELIVER_WINDOW) X(REQUEST_WINDOW) X(PAGE_ROSTERS) X(PAGE_SESSIONS)      \
     X(PAGE_MESSAGES)
 
+/* Constants of their own, so that a bundle holds those alone that it uses. */
 #define LIMIT(NAME) \
-    printf("  %s: %llu,\n", camel(#NAME, 0).s, (unsigned long long) SC_##NAME);
+    printf("export const %s = %llu;\n", #NAME, (unsigned long long) SC_##NAME);
 
 #define ROLE(number, NAME, name) \
     printf("  %s: %d,\n", camel(#name, 0).s, number);
 
 #define ERROR_CODE(code, NAME, name, close, sentence) \
-    printf("  %s: %d,\n", camel(#NAME, 0).s, code);
+    printf("export const E_%s = %d;\n", #NAME, code);
 
-#define ERROR_ROW(code, NAME, name, close, sentence) \
-    printf("  %d: {\n    code: %d,\n    name: \"%s\",\n    close: %d,\n" \
-           "    sentence:\n      \"%s\",\n  },\n", \
-           code, code, name, close, sentence);
-
+/* A row is an array, so that its names do not come again with each. */
 static void
 print_frame_row(const struct frame *frame)
 {
+    printf("  0x%02x: [\"%s\", %u", frame->type, camel(frame->name, 0).s,
+           frame->max);
+
+    if (frame->repeat && !is(frame->answer, "NONE")) {
+        printf(", \"%s\"", camel(frame->answer, 0).s);
+    }
+
+    fputs("],\n", stdout);
+}
+
+static void
+print_rules_row(const struct frame *frame)
+{
     unsigned role;
 
-    printf("  0x%02x: {\n    type: 0x%02x,\n    name: \"%s\",\n    max: %u,\n",
-           frame->type, frame->type, camel(frame->name, 0).s, frame->max);
+    if (frame->repeat == NULL) {
+        return;
+    }
 
-    fputs("    roles: [", stdout);
+    printf("  0x%02x: {\n    repeat: \"%s\",\n    roles: [", frame->type,
+           camel(frame->repeat, 0).s);
+
     for (role = 0; role < SC_ROLE_COUNT; role++) {
         if (frame->roles & 1u << role) {
             printf("%s%u", frame->roles & ((1u << role) - 1) ? ", " : "",
                    role);
         }
     }
-    fputs("],\n", stdout);
 
-    if (frame->repeat) {
-        printf("    repeat: \"%s\",\n", camel(frame->repeat, 0).s);
-
-        if (!is(frame->answer, "NONE")) {
-            printf("    answer: \"%s\",\n", camel(frame->answer, 0).s);
-        }
-    }
-
-    fputs("  },\n", stdout);
+    fputs("],\n  },\n", stdout);
 }
 
 static void
@@ -222,47 +226,39 @@ print_tables(void)
 
     printf("export const subprotocol = \"%s\";\n", SC_SUBPROTOCOL);
 
-    fputs("\nexport const limits = {\n", stdout);
+    fputs("\n", stdout);
     LIMITS(LIMIT)
-    fputs("} as const;\n\nexport const roles = {\n", stdout);
+    fputs("\nexport const roles = {\n", stdout);
     SC_ROLES(ROLE)
-    fputs("} as const;\n\nexport const errorCodes = {\n", stdout);
+    fputs("} as const;\n\n", stdout);
     SC_ERRORS(ERROR_CODE)
-    fputs("} as const;\n\n"
-          "export interface ErrorInfo {\n"
-          "  readonly code: number;\n"
-          "  readonly name: string;\n"
-          "  /** RFC 6455 code that follows; 0: the connection goes on. */\n"
-          "  readonly close: number;\n"
-          "  readonly sentence: string;\n"
-          "}\n\n"
-          "export const errors: { readonly [code: number]: ErrorInfo } = {\n",
-          stdout);
-    SC_ERRORS(ERROR_ROW)
-
-    fputs("};\n\nexport const frameTypes = {\n", stdout);
+    fputs("\nexport const frameTypes = {\n", stdout);
     for (i = 0; i < COUNT(frames); i++) {
         printf("  %s: 0x%02x,\n", camel(frames[i].name, 0).s, frames[i].type);
     }
 
     fputs("} as const;\n\n"
           "export type FrameName = keyof typeof frameTypes;\n\n"
-          "export interface FrameInfo {\n"
-          "  readonly type: number;\n"
-          "  readonly name: FrameName;\n"
-          "  /** The largest body. */\n"
-          "  readonly max: number;\n"
-          "  /** Who may send it; empty: the service alone. */\n"
-          "  readonly roles: readonly number[];\n"
-          "  /** What repeating it after a break does; see frames.h. */\n"
-          "  readonly repeat?: \"once\" | \"read\" | \"same\" | \"swap\" | "
-          "\"max\" | \"lost\";\n"
-          "  readonly answer?: FrameName;\n"
-          "}\n\n"
+          "/** Name, largest body, and name of the answer. */\n"
+          "export type FrameInfo = Row<FrameName>;\n\n"
           "export const frames: { readonly [type: number]: FrameInfo } = {\n",
           stdout);
     for (i = 0; i < COUNT(frames); i++) {
         print_frame_row(&frames[i]);
+    }
+
+    fputs("};\n\n"
+          "/** Of what clients send. */\n"
+          "export interface FrameRules {\n"
+          "  /** What repeating it after a break does; see frames.h. */\n"
+          "  readonly repeat: \"once\" | \"read\" | \"same\" | \"swap\" | "
+          "\"max\" | \"lost\";\n"
+          "  readonly roles: readonly number[];\n"
+          "}\n\n"
+          "export const rules: { readonly [type: number]: FrameRules } = {\n",
+          stdout);
+    for (i = 0; i < COUNT(frames); i++) {
+        print_rules_row(&frames[i]);
     }
     fputs("};\n\n", stdout);
 }
@@ -317,7 +313,7 @@ print_put(const struct field *field, const char *from)
         printf("  w.bytes(%s.%s);\n", from, name);
 
     } else if (is(kind, "V16")) {
-        printf("  w.var16(%s.%s);\n", from, name);
+        printf("  w.v16(%s.%s);\n", from, name);
 
     } else if (kind[0] == 'U') {
         printf("  w.uint(%s.%s, %d);\n", from, name, atoi(kind + 1) / 8);

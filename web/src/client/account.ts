@@ -201,7 +201,7 @@ async function put(
     },
     identityKey,
   );
-  await stream.request("register", (tag) =>
+  await stream.request((tag) =>
     f.encodeRegister(tag, { sig, invitation, ...framed(set) }),
   );
 }
@@ -372,12 +372,12 @@ async function publish(
     if (isDone(set.roster)) return { keys, roster: set.roster.bytes };
     const next = await withDevice(present, pk, now);
     try {
-      await stream.request("accountPut", (tag) =>
+      await stream.request((tag) =>
         f.encodeAccountPut(tag, framed(next)),
       );
       return { keys, roster: next.roster };
     } catch (error) {
-      const again = ask.isCode(error, f.errorCodes.conflict);
+      const again = ask.isCode(error, f.E_CONFLICT);
       if (!again || attempt === ATTEMPTS) throw error;
     }
   }
@@ -531,15 +531,14 @@ function clientErrorOf(error: unknown): unknown {
     return new ClientError("not-genuine", error.message);
   }
   if (!(error instanceof ServiceError)) return error;
-  const c = f.errorCodes;
   switch (error.code) {
-    case c.authFailed:
+    case f.E_AUTH_FAILED:
       return new ClientError("wrong-credentials", error.message);
-    case c.accountTaken:
+    case f.E_ACCOUNT_TAKEN:
       return new ClientError("account-taken", error.message);
-    case c.registrationClosed:
+    case f.E_REGISTRATION_CLOSED:
       return new ClientError("registration-closed", error.message);
-    case c.notHere:
+    case f.E_NOT_HERE:
       return new ClientError("not-here", error.message);
     default:
       return new ClientError("refused", error.message);

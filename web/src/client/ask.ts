@@ -30,7 +30,7 @@ export async function auth(
     const claim = { role, originHash, challenge, subject };
     const sig = await signClaim(claim, proof.key);
     try {
-      const body = await stream.request("auth", (tag) =>
+      const body = await stream.request((tag) =>
         f.encodeAuth(tag, {
           role,
           subject,
@@ -44,7 +44,7 @@ export async function auth(
     } catch (error) {
       const expired =
         error instanceof ServiceError &&
-        error.code === f.errorCodes.challengeExpired;
+        error.code === f.E_CHALLENGE_EXPIRED;
       if (!expired || attempt) throw error;
     }
   }
@@ -55,7 +55,7 @@ export async function loginStart(
   accountId: Bytes,
 ): Promise<f.SaltFrame> {
   return f.decodeSalt(
-    await stream.request("loginStart", (tag) =>
+    await stream.request((tag) =>
       f.encodeLoginStart(tag, { accountId }),
     ),
   );
@@ -68,7 +68,7 @@ export async function rosters(
 ): Promise<f.RostersFrame> {
   const fields = { id: ZERO_ID, version: 0, ...ask };
   return f.decodeRosters(
-    await stream.request("rosterGet", (tag) => f.encodeRosterGet(tag, fields)),
+    await stream.request((tag) => f.encodeRosterGet(tag, fields)),
   );
 }
 
@@ -77,7 +77,7 @@ export async function send(
   envelope: Bytes,
 ): Promise<f.StoredFrame> {
   return f.decodeStored(
-    await stream.request("send", (tag) => f.encodeSend(tag, { envelope })),
+    await stream.request((tag) => f.encodeSend(tag, { envelope })),
   );
 }
 
@@ -88,16 +88,16 @@ export function signal(stream: Stream, envelope: Bytes): void {
 /** Deletes a session for good; that it was deleted before is as well. */
 export async function remove(stream: Stream, sid: Bytes): Promise<void> {
   await stream
-    .request("delete", (tag) => f.encodeDelete(tag, { sid }))
+    .request((tag) => f.encodeDelete(tag, { sid }))
     .catch(ignoring(
-      f.errorCodes.sessionDeleted, f.errorCodes.unknownSession));
+      f.E_SESSION_DELETED, f.E_UNKNOWN_SESSION));
 }
 
 export async function check(
   stream: Stream,
   fields: f.CheckFrame,
 ): Promise<void> {
-  await stream.request("check", (tag) => f.encodeCheck(tag, fields));
+  await stream.request((tag) => f.encodeCheck(tag, fields));
 }
 
 /** What a service's refusal with one of these codes is no failure for. */
@@ -121,8 +121,8 @@ export async function history(
   before: number,
 ): Promise<f.MessagesFrame> {
   return f.decodeMessages(
-    await stream.request("history", (tag) =>
-      f.encodeHistory(tag, { sid, before, count: f.limits.pageMessages }),
+    await stream.request((tag) =>
+      f.encodeHistory(tag, { sid, before, count: f.PAGE_MESSAGES }),
     ),
   );
 }
@@ -139,10 +139,10 @@ export async function session(
 export async function sessions(
   stream: Stream,
   from: Bytes,
-  count: number = f.limits.pageSessions,
+  count: number = f.PAGE_SESSIONS,
 ): Promise<f.SessionPageFrame> {
   return f.decodeSessionPage(
-    await stream.request("sessions", (tag) =>
+    await stream.request((tag) =>
       f.encodeSessions(tag, { from, count }),
     ),
   );
@@ -150,7 +150,7 @@ export async function sessions(
 
 export async function vault(stream: Stream): Promise<f.VaultFrame> {
   return f.decodeVault(
-    await stream.request("vaultGet", (tag) =>
+    await stream.request((tag) =>
       f.encodeVaultGet(tag, { generation: 0 }),
     ),
   );

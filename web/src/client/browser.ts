@@ -1,6 +1,5 @@
 // The platform that a browser is: IndexedDB, Web Locks, BroadcastChannel.
 
-import { openDB } from "idb";
 import type { Changes, Channel, Platform, Storage } from "./platform.ts";
 
 const STORE = "records";
@@ -20,33 +19,51 @@ export function browserPlatform(): Platform {
   };
 }
 
+/** What a request of IndexedDB comes to. */
+function result<T>(request: IDBRequest<T>): Promise<T> {
+  return new Promise((resolve, reject) => {
+    request.onsuccess = () => resolve(request.result);
+    request.onerror = () => reject(request.error);
+  });
+}
+
 // Changes are computed before a transaction opens: Firefox ends one that waits
 // for anything else.
 async function openStorage(name: string): Promise<Storage> {
-  const db = await openDB(name, 1, {
-    upgrade: (fresh) => void fresh.createObjectStore(STORE),
-    // Another tab wants to upgrade or delete: do not stand in its way.
-    blocking: (_current, _blocked, event) =>
-      (event.target as IDBDatabase).close(),
-  });
+  const opening = indexedDB.open(name, 1);
+  opening.onupgradeneeded = () => void opening.result.createObjectStore(STORE);
+  const db = await result(opening);
+  // Another tab wants to upgrade or delete: do not stand in its way.
+  db.onversionchange = () => db.close();
+  const reading = () => db.transaction(STORE).objectStore(STORE);
   return {
-    get: (key) => db.get(STORE, key),
+    get: (key) => result(reading().get(key)),
     async list(prefix) {
       const range = IDBKeyRange.bound(prefix, `${prefix}\uffff`);
-      const { store } = db.transaction(STORE);
+      const store = reading();
       const [keys, values] = await Promise.all([
-        store.getAllKeys(range),
-        store.getAll(range),
+        result(store.getAllKeys(range)),
+        result(store.getAll(range)),
       ]);
       return keys.map((key, i) => [String(key), values[i]]);
     },
-    async write(changes: Changes) {
-      const tx = db.transaction(STORE, "readwrite", { durability: "strict" });
-      for (const [key, value] of changes) {
-        if (value === undefined) void tx.store.delete(key);
-        else void tx.store.put(value, key);
-      }
-      await tx.done;
+    write(changes: Changes) {
+      const options = { durability: "strict" } as const;
+      const tx = db.transaction(STORE, "readwrite", options);
+      const store = tx.objectStore(STORE);
+      return new Promise((resolve, reject) => {
+        tx.oncomplete = () => resolve();
+        tx.onabort = () => reject(tx.error);
+        try {
+          for (const [key, value] of changes) {
+            if (value === undefined) store.delete(key);
+            else store.put(value, key);
+          }
+        } catch (error) {
+          reject(error); // what cannot be cloned: none of it is written
+          tx.abort();
+        }
+      });
     },
     close: () => db.close(),
   };

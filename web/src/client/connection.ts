@@ -4,7 +4,9 @@
 import { AlarmError } from "./alarm.ts";
 import type { Platform } from "./platform.ts";
 import { Disconnected, ServiceError, Stream } from "./stream.ts";
-import { errorCodes } from "../wire/frames.gen.ts";
+import {
+  E_AUTH_FAILED, E_BAD_CID, E_BAD_HELLO, E_NOT_ALLOWED, E_NOT_HERE,
+} from "../wire/frames.gen.ts";
 import type { Alarm, Link, ServiceAddress } from "./types.ts";
 import type { Bytes } from "../wire/bytes.ts";
 
@@ -107,12 +109,12 @@ function alarmOf(error: unknown): Alarm | undefined {
   }
   const detail = error.message;
   switch (error.code) {
-    case errorCodes.notHere:
-    case errorCodes.badCid:
+    case E_NOT_HERE:
+    case E_BAD_CID:
       return { code: "not-here", detail };
-    case errorCodes.authFailed:
-    case errorCodes.badHello:
-    case errorCodes.notAllowed:
+    case E_AUTH_FAILED:
+    case E_BAD_HELLO:
+    case E_NOT_ALLOWED:
       return { code: "refused", detail };
     default:
       return undefined;

@@ -4,7 +4,9 @@
 import { copy, fromHex, toHex, type Bytes } from "../wire/bytes.ts";
 import { decodeEnvelope } from "../wire/envelope.ts";
 import {
-  decodeDeleted, decodeDeliver, decodeSignalled, errorCodes,
+  decodeDeleted, decodeDeliver, decodeSignalled,
+  E_NOT_FOUND, E_SEQ_CONFLICT, E_SEQ_GAP, E_SEQ_OLD, E_SESSION_DELETED,
+  E_STORAGE_FULL, E_UNKNOWN_ROSTER,
   type DeliverFrame, type ReadyFrame,
 } from "../wire/frames.gen.ts";
 import { AlarmError } from "./alarm.ts";
@@ -20,14 +22,13 @@ const ACK_EVERY = 16;
 const RETRY_FIRST = 1_000;
 const RETRY_MOST = 30_000;
 
-/** What a stream can be asked while messages are judged; a visitor's stream
- * cannot ask for sessions, and need not. */
+/** What a stream can be asked while messages are judged. */
 export function sourceOf(stream: Stream): Source {
   const found = async (id: Bytes) => {
     try {
       return (await ask.rosters(stream, { id })).rosters;
     } catch (error) {
-      ask.ignoring(errorCodes.notFound, errorCodes.unknownRoster)(error);
+      ask.ignoring(E_NOT_FOUND, E_UNKNOWN_ROSTER)(error);
       return [];
     }
   };
@@ -40,10 +41,6 @@ export function sourceOf(stream: Stream): Source {
       const page = await ask.rosters(stream, { version });
       return page.rosters.map(({ bytes }) => copy(bytes));
     },
-    async hello(sid) {
-      const item = await ask.session(stream, sid);
-      return item && copy(item.hello);
-    },
   };
 }
 
@@ -53,6 +50,8 @@ export interface ExchangeOptions {
   readonly transcript: Transcript;
   readonly signals: Signals;
   readonly stream: Stream;
+  /** By default what any stream can be asked. */
+  readonly source?: Source;
   /** A message was refused for good: its session is not sent to any more. */
   readonly refused: (error: ServiceError) => void;
   /** The service says that it has this session no more. */
@@ -79,7 +78,7 @@ export class Exchange {
 
   constructor(options: ExchangeOptions) {
     this.#o = options;
-    this.#source = sourceOf(options.stream);
+    this.#source = options.source ?? sourceOf(options.stream);
     this.#failed = new Promise((_, reject) => (this.#fail = reject));
     this.#failed.catch(() => undefined);
     const { on } = options.stream;
@@ -170,19 +169,19 @@ export class Exchange {
 
   async #notStored(out: Outgoing, error: ServiceError): Promise<void> {
     switch (error.code) {
-      case errorCodes.seqConflict:
+      case E_SEQ_CONFLICT:
         await this.#recover(out.sid);
         return;
-      case errorCodes.seqOld:
+      case E_SEQ_OLD:
         // READY or SESSIONS of the next stream will tell.
         this.#o.stream.close("out of step");
         return;
-      case errorCodes.sessionDeleted:
+      case E_SESSION_DELETED:
         this.#held.add(out.sid);
         await this.#o.deleted(out.sid);
         return;
-      case errorCodes.seqGap:
-      case errorCodes.storageFull:
+      case E_SEQ_GAP:
+      case E_STORAGE_FULL:
         this.#later(out.sid);
         return;
       default:

@@ -18,6 +18,7 @@ import { endsOfOutbox, Exchange, sourceOf } from "./exchange.ts";
 import type { InboxOptions } from "./index.ts";
 import type { Platform } from "./platform.ts";
 import { keys } from "./records.ts";
+import { verifyHello } from "./judge.ts";
 import { pinRoster, type KnownRoster } from "./roster.ts";
 import { Signals } from "./signals.ts";
 import { ServiceError, type Stream } from "./stream.ts";
@@ -318,6 +319,10 @@ export class CustomerInbox implements Inbox {
       transcript: this.#transcript!,
       signals: this.#signals!,
       stream,
+      source: {
+        ...sourceOf(stream),
+        hello: (sid, brought) => this.#hello(stream, sid, brought),
+      },
       refused: (error) =>
         core.alarm({ code: "refused", detail: error.message }),
       deleted: (sid) => this.#gone(sid),
@@ -349,6 +354,23 @@ export class CustomerInbox implements Inbox {
     await exchange.run(answer, ends);
     this.#stream = undefined;
     return true;
+  }
+
+  async #hello(
+    stream: Stream,
+    sid: Bytes,
+    brought: Bytes | undefined,
+  ): Promise<Bytes | undefined> {
+    for (const candidate of [
+      () => brought,
+      async () => (await ask.session(stream, sid))?.hello,
+    ]) {
+      const bytes = await candidate();
+      if (!bytes?.length) continue;
+      const own = copy(bytes);
+      if (await verifyHello(own, this.#device!.cid, sid)) return own;
+    }
+    return undefined;
   }
 
   /** The service says that it has this session no more.  What is here stays:

@@ -102,20 +102,21 @@ export class Stream {
    * Sends a request and resolves with its answer's body.  Rejects with what
    * the service said, or with Disconnected.
    */
-  request(name: f.FrameName, encode: (tag: number) => Bytes): Promise<Bytes> {
-    if (this.#over) return Promise.reject(this.#lastError ?? this.#over);
+  async request(encode: (tag: number) => Bytes): Promise<Bytes> {
+    if (this.#over) throw this.#lastError ?? this.#over;
     const tag = this.#nextTag();
+    const frame = encode(tag);
     return new Promise((resolve, reject) => {
       const cancel = this.#platform.after(ANSWER_TIMEOUT, () => {
         this.close("no answer");
       });
-      const { answer } = f.frames[f.frameTypes[name]]!;
+      const [, , answer] = f.frames[frame[0]!]!;
       this.#pending.set(tag, {
         answer,
         resolve: (body) => (cancel(), resolve(body)),
         reject: (error) => (cancel(), reject(error)),
       });
-      this.#send(encode(tag));
+      this.#send(frame);
     });
   }
 

@@ -17,7 +17,7 @@ import { decodeHello } from "../wire/hello.ts";
 import { CONTENT_MAX, HEADS_MAX } from "../wire/sizes.ts";
 import { Batch } from "./batch.ts";
 import { ClientError } from "./errors.ts";
-import { deviceOf, judge, verifyHello, type Content, type Party } from "./judge.ts";
+import { deviceOf, judge, type Content, type Party } from "./judge.ts";
 import type { Platform, Storage } from "./platform.ts";
 import {
   keys, NO_CHAIN, prefixesOf, type ChainEnd, type Handed, type Held,
@@ -27,7 +27,9 @@ import { validity, type KnownRoster, type RosterSource, type Rosters } from "./r
 
 /** What the service can be asked while a message is judged. */
 export interface Source extends RosterSource {
-  hello(sid: Bytes): Promise<Bytes | undefined>;
+  /** Of a device: the verified hello of a session that is new here, if the
+   * message brought it or the service has it. */
+  hello?(sid: Bytes, brought: Bytes | undefined): Promise<Bytes | undefined>;
 }
 
 export interface TranscriptOptions {
@@ -400,23 +402,14 @@ export class Transcript {
     handed: Handed,
     source: Source,
   ): Promise<SessionState | undefined> {
-    const { party } = this.#o;
     const sid = toHex(envelope.sid);
     const state = await batch.get<SessionState>(keys.session(sid));
-    if (state || party.side === "visitor") return state;
-    for (const candidate of [
-      () => handed.hello,
-      () => source.hello(envelope.sid),
-    ]) {
-      const bytes = await candidate();
-      if (!bytes?.length) continue;
-      const hello = await verifyHello(bytes, party.cid, envelope.sid);
-      if (!hello) continue;
-      const fresh = newState(sid, hello.bytes);
-      batch.set(keys.session(sid), fresh);
-      return fresh;
-    }
-    return undefined;
+    const hello =
+      !state && (await source.hello?.(envelope.sid, handed.hello));
+    if (!hello) return state;
+    const fresh = newState(sid, hello);
+    batch.set(keys.session(sid), fresh);
+    return fresh;
   }
 
   /** A message that is here already was handed out again: what was missing of

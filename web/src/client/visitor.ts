@@ -311,7 +311,7 @@ export class Visitor implements VisitorChat {
     try {
       answer = await this.#auth(stream, session);
     } catch (error) {
-      ask.ignoring(f.errorCodes.sessionDeleted)(error);
+      ask.ignoring(f.E_SESSION_DELETED)(error);
       await deleted();
       return this.#wantsConnection;
     }
@@ -339,7 +339,7 @@ export class Visitor implements VisitorChat {
       await this.#auth(stream, session);
       await ask.remove(stream, fromHex(session.sid));
     } catch (error) {
-      ask.ignoring(f.errorCodes.sessionDeleted)(error);
+      ask.ignoring(f.E_SESSION_DELETED)(error);
     }
   }
 

@@ -1,6 +1,10 @@
 // What the generated codec of frames (frames.gen.ts) is made of.
 
 import type { Bytes } from "./bytes.ts";
+import { Writer } from "./writer.ts";
+
+/** Of the table of frames: name, largest body, name of the answer. */
+export type Row<Name> = readonly [name: Name, max: number, answer?: Name];
 
 export class FrameError extends Error {
   /** The name of the error in the table of errors. */
@@ -68,78 +72,46 @@ export class FrameReader {
 }
 
 /** Writes one frame; throws FrameError for a field that does not fit. */
-export class FrameWriter {
-  private at = 0;
-  private out: Bytes = new Uint8Array(512);
-  private readonly max: number;
+export class FrameWriter extends Writer {
+  readonly #max: number;
 
   /** max: of the body */
   constructor(type: number, tag: number, max: number) {
-    this.max = HEADER_BYTES + max;
-    this.uint(type, 1);
-    this.uint(0, 1);
-    this.uint(tag, 2);
-  }
-
-  bytes(bytes: Uint8Array, n: number = bytes.length): void {
-    if (bytes.length !== n) bad(`${bytes.length} bytes in a field of ${n}`);
-    const begin = this.take(n);
-    this.out.set(bytes, begin);
-  }
-
-  uint(value: number, n: number): void {
-    const max = Math.min(256 ** n - 1, Number.MAX_SAFE_INTEGER);
-    if (!Number.isInteger(value) || value < 0 || value > max) {
-      bad(`${value} is no number of ${n} bytes`);
-    }
-    const begin = this.take(n);
-    for (let i = begin + n - 1; i >= begin; i--) {
-      this.out[i] = value % 256;
-      value = Math.floor(value / 256);
-    }
-  }
-
-  var16(bytes: Uint8Array): void {
-    this.uint(bytes.length, 2);
-    this.bytes(bytes);
+    super();
+    this.#max = HEADER_BYTES + max;
+    this.u8(type).u8(0).u16(tag);
   }
 
   list<T>(items: readonly T[], put: (w: FrameWriter, item: T) => void): void {
-    this.uint(items.length, 2);
+    this.u16(items.length);
     for (const item of items) put(this, item);
   }
 
-  finish(): Bytes {
-    return this.out.slice(0, this.at);
+  override finish(): Bytes {
+    const bytes = super.finish();
+    if (bytes.length > this.#max) tooLarge(this.#max);
+    return bytes;
   }
 
-  private take(n: number): number {
-    const begin = this.at;
-    const end = begin + n;
-    if (end > this.max) tooLarge(this.max);
-    if (end > this.out.length) {
-      const wider = new Uint8Array(Math.max(end, 2 * this.out.length));
-      wider.set(this.out);
-      this.out = wider;
-    }
-    this.at = end;
-    return begin;
+  override fail(detail: string): never {
+    bad(detail);
   }
 }
 
-/** The header of a frame; info is its row of the table. */
-export function openWith<Info extends { readonly max: number }>(
+/** The header of a frame, by the rows of the table. */
+export function openWith<Name>(
   bytes: Bytes,
-  rows: { readonly [type: number]: Info },
-): { type: number; tag: number; info: Info; body: Bytes } {
+  rows: { readonly [type: number]: Row<Name> },
+): { type: number; name: Name; tag: number; body: Bytes } {
   const [type, flags, high, low] = bytes;
   if (low === undefined) bad("the frame is too short");
   if (flags !== 0) bad("flags that do not exist");
-  const info = rows[type!];
-  if (info === undefined) {
+  const row = rows[type!];
+  if (row === undefined) {
     throw new FrameError("unknown-frame", `no frame of type ${type}`);
   }
+  const [name, max] = row;
   const body = bytes.subarray(HEADER_BYTES);
-  if (body.length > info.max) tooLarge(info.max);
-  return { type: type!, tag: high! * 256 + low, info, body };
+  if (body.length > max) tooLarge(max);
+  return { type: type!, name, tag: high! * 256 + low, body };
 }

@@ -15,19 +15,19 @@ export class Writer {
   }
 
   u8(v: number): this {
-    return this.#uint(v, 1);
+    return this.uint(v, 1);
   }
 
   u16(v: number): this {
-    return this.#uint(v, 2);
+    return this.uint(v, 2);
   }
 
   u32(v: number): this {
-    return this.#uint(v, 4);
+    return this.uint(v, 4);
   }
 
   u64(v: number): this {
-    return this.#uint(v, 8);
+    return this.uint(v, 8);
   }
 
   v16(bytes: Uint8Array): this {
@@ -39,11 +39,16 @@ export class Writer {
   }
 
   finish(): Bytes {
-    if (this.#bad) throw new RangeError(`cannot be written: ${this.#bad}`);
+    if (this.#bad) this.fail(this.#bad);
     return concat(...this.#parts);
   }
 
-  #uint(v: number, n: number): this {
+  fail(detail: string): never {
+    throw new RangeError(`cannot be written: ${detail}`);
+  }
+
+  /** v in n bytes. */
+  uint(v: number, n: number): this {
     if (!Number.isSafeInteger(v) || v < 0 || (n < 8 && v >= 256 ** n)) {
       this.#bad ||= `${v} in ${n} bytes`;
       return this;
