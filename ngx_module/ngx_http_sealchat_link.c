@@ -402,6 +402,12 @@ ngx_http_sealchat_link_read_handler(ngx_event_t *rev)
             ngx_http_sealchat_link_break(link, NGX_HTTP_BAD_GATEWAY);
             return;
         }
+
+        /* a PAUSE that waits lets more come than it has to */
+
+        if (link->out.size) {
+            break;
+        }
     }
 
     if (rev->ready) {

@@ -15,6 +15,8 @@
  *     --oversize       answer the first DATA of a link with a record that
  *                      claims 65,537 bytes
  *     --no-ticket      never say that a stream is authenticated
+ *     --pour N         answer DATA above 1,000 bytes with N messages of its
+ *                      length, as fast as PAUSE and the link allow
  *     --stop-reading   after the first DATA of a link, read nothing more
  *
  * SIGUSR1 sends PAUSE of the whole link to all links, SIGUSR2 RESUME.  Each
@@ -35,8 +37,16 @@
 
 #define INPUT_BYTES (4 * (SC_RECORD_HEADER + SC_RECORD_PAYLOAD_MAX))
 
-/* A stream's state, by id. */
+#define POUR_BYTES  1000u
+#define POUR_WINDOW 65536u      /* of a link, not yet taken by the kernel */
+
 enum { STREAM_FREE, STREAM_OPEN, STREAM_PAUSED };
+
+struct stream {
+    uint8_t  state;
+    uint32_t pour;              /* messages still to be sent, */
+    uint32_t length;            /* and of what length */
+};
 
 struct link {
     uv_pipe_t pipe;
@@ -44,8 +54,9 @@ struct link {
     unsigned  number;
     int       greeted;
     int       misbehaved;
-    uint8_t  *streams;
+    struct stream *streams;     /* by id */
     uint32_t  nstreams;
+    uint32_t  pouring;          /* whose turn it is */
     size_t    have;
     uint8_t   in[INPUT_BYTES];
 };
@@ -65,6 +76,7 @@ static struct {
     int         stop_reading;
     uint16_t    close_code;
     unsigned    copies;
+    unsigned    pour;
     const char *path;
 } opt = { .copies = 1 };
 
@@ -130,6 +142,8 @@ link_close(struct link *link, const char *why)
     }
 }
 
+static void pour_all(struct link *link);
+
 static void
 on_written(uv_write_t *req, int status)
 {
@@ -139,6 +153,11 @@ on_written(uv_write_t *req, int status)
 
     if (status < 0) {
         link_close(link, uv_strerror(status));
+        return;
+    }
+
+    if (opt.pour) {
+        pour_all(link);
     }
 }
 
@@ -171,7 +190,31 @@ send_record(struct link *link, uint8_t kind, uint8_t flags, uint16_t code,
     send_bytes(link, &rec, payload, SC_RECORD_HEADER + (size_t) length);
 }
 
-static uint8_t *
+/* One message for each stream in turn, for as long as there is room. */
+static void
+pour_all(struct link *link)
+{
+    static const uint8_t zeros[SC_RECORD_PAYLOAD_MAX];
+    struct stream       *stream;
+    uint32_t             idle = 0;
+
+    while (idle < link->nstreams
+           && link->pipe.write_queue_size < POUR_WINDOW)
+    {
+        stream = &link->streams[link->pouring++ % link->nstreams];
+        idle++;
+
+        if (stream->pour && stream->state == STREAM_OPEN) {
+            stream->pour--;
+            idle = 0;
+            send_record(link, SC_RECORD_DATA, 0, 0,
+                        (uint32_t) (stream - link->streams), zeros,
+                        stream->length);
+        }
+    }
+}
+
+static struct stream *
 stream_of(struct link *link, uint32_t id)
 {
     uint32_t n = link->nstreams ? link->nstreams : 64;
@@ -185,10 +228,11 @@ stream_of(struct link *link, uint32_t id)
     }
 
     if (n > link->nstreams) {
-        uint8_t *streams = allocate(n);
+        struct stream *streams = allocate(n * sizeof(*streams));
 
         if (link->nstreams) {
-            memcpy(streams, link->streams, link->nstreams);
+            memcpy(streams, link->streams,
+                   link->nstreams * sizeof(*streams));
         }
         free(link->streams);
         link->streams = streams;
@@ -244,7 +288,7 @@ misbehave(struct link *link, const struct sc_record *rec,
 
 static const char *
 on_data(struct link *link, const struct sc_record *rec,
-        const uint8_t *payload, uint8_t *stream)
+        const uint8_t *payload, struct stream *stream)
 {
     unsigned i;
 
@@ -253,11 +297,18 @@ on_data(struct link *link, const struct sc_record *rec,
     }
 
     if (opt.close_code) {
-        if (*stream != STREAM_FREE) {
-            *stream = STREAM_FREE;
+        if (stream->state != STREAM_FREE) {
+            stream->state = STREAM_FREE;
             send_record(link, SC_RECORD_CLOSE, 0, opt.close_code,
                         rec->stream, (const uint8_t *) "told to", 7);
         }
+        return NULL;
+    }
+
+    if (opt.pour && rec->length > POUR_BYTES) {
+        stream->pour = opt.pour;
+        stream->length = rec->length;
+        pour_all(link);
         return NULL;
     }
 
@@ -271,7 +322,7 @@ on_data(struct link *link, const struct sc_record *rec,
 
 static const char *
 on_open(struct link *link, const struct sc_record *rec,
-        const uint8_t *payload, uint8_t *stream)
+        const uint8_t *payload, struct stream *stream)
 {
     static const uint8_t visitor = SC_ROLE_VISITOR;
 
@@ -282,11 +333,12 @@ on_open(struct link *link, const struct sc_record *rec,
         return wrong;
     }
 
-    if (*stream != STREAM_FREE) {
+    if (stream->state != STREAM_FREE) {
         return "OPEN of a stream that is open";
     }
 
-    *stream = STREAM_OPEN;
+    stream->state = STREAM_OPEN;
+    stream->pour = 0;
     say("link %u open %u addr=%.*s origin=%.*s cid=%.*s", link->number,
         rec->stream, (int) open.addr_len, (const char *) open.addr,
         (int) open.origin_len, (const char *) open.origin,
@@ -303,7 +355,7 @@ static const char *
 on_stream_record(struct link *link, const struct sc_record *rec,
                  const uint8_t *payload)
 {
-    uint8_t *stream = stream_of(link, rec->stream);
+    struct stream *stream = stream_of(link, rec->stream);
 
     if (stream == NULL) {
         return "stream id above 2^20";
@@ -314,7 +366,7 @@ on_stream_record(struct link *link, const struct sc_record *rec,
     }
 
     /* After --close, what the module sent before our CLOSE came there. */
-    if (*stream == STREAM_FREE && opt.close_code == 0) {
+    if (stream->state == STREAM_FREE && opt.close_code == 0) {
         return "record on a stream that is not open";
     }
 
@@ -326,8 +378,8 @@ on_stream_record(struct link *link, const struct sc_record *rec,
     case SC_RECORD_CLOSE:
         say("link %u close %u %u %.*s", link->number, rec->stream, rec->code,
             (int) rec->length, (const char *) payload);
-        if (*stream != STREAM_FREE) {
-            *stream = STREAM_FREE;
+        if (stream->state != STREAM_FREE) {
+            stream->state = STREAM_FREE;
             send_record(link, SC_RECORD_CLOSE, 0, rec->code, rec->stream,
                         NULL, 0);
         }
@@ -336,7 +388,11 @@ on_stream_record(struct link *link, const struct sc_record *rec,
     default:
         say("link %u %s %u", link->number,
             rec->kind == SC_RECORD_PAUSE ? "pause" : "resume", rec->stream);
-        *stream = rec->kind == SC_RECORD_PAUSE ? STREAM_PAUSED : STREAM_OPEN;
+        stream->state = rec->kind == SC_RECORD_PAUSE ? STREAM_PAUSED
+                                                     : STREAM_OPEN;
+        if (opt.pour) {
+            pour_all(link);
+        }
         return NULL;
     }
 }
@@ -471,7 +527,8 @@ usage(void)
     fprintf(stderr,
             "usage: link-echo [--no-hello] [--garbage] [--truncate]\n"
             "                 [--oversize] [--no-ticket] [--close CODE]\n"
-            "                 [--flood N] [--stop-reading] SOCKET\n");
+            "                 [--flood N] [--pour N] [--stop-reading] "
+            "SOCKET\n");
     exit(2);
 }
 
@@ -487,6 +544,7 @@ parse_options(int argc, char **argv)
         { "stop-reading", no_argument, &opt.stop_reading, 1 },
         { "close", required_argument, NULL, 'c' },
         { "flood", required_argument, NULL, 'f' },
+        { "pour", required_argument, NULL, 'p' },
         { NULL, 0, NULL, 0 }
     };
     int c;
@@ -496,6 +554,8 @@ parse_options(int argc, char **argv)
             opt.close_code = (uint16_t) atoi(optarg);
         } else if (c == 'f') {
             opt.copies = (unsigned) atoi(optarg);
+        } else if (c == 'p') {
+            opt.pour = (unsigned) atoi(optarg);
         } else if (c != 0) {
             usage();
         }

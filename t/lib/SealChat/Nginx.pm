@@ -41,7 +41,8 @@ sub new {
     my ($class, %self) = @_;
     my $self = bless {
         main_config => '', http_config => '', config => '', workers => 1,
-        log_level => 'info', connections => 1024, %self,
+        log_level => 'info', connections => 1024,
+        listen => '', %self,
     }, $class;
     $self->{dir} = tempdir('sealchat-t-XXXXXX', TMPDIR => 1, CLEANUP => 1);
     chmod 0755, $self->{dir};
@@ -92,7 +93,7 @@ http {
     keepalive_timeout 68;
     $self->{http_config}
     server {
-        listen 127.0.0.1:$self->{port};
+        listen 127.0.0.1:$self->{port} $self->{listen};
         server_name localhost;
         root $dir;
         $self->{config}

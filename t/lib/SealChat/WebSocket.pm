@@ -11,7 +11,7 @@ use IO::Select;
 use IO::Socket::INET;
 use Protocol::WebSocket::Frame;
 use Protocol::WebSocket::Handshake::Client;
-use Socket qw(IPPROTO_TCP TCP_NODELAY);
+use Socket qw(IPPROTO_TCP SOL_SOCKET SO_RCVBUF TCP_NODELAY);
 use Time::HiRes qw(sleep time);
 
 our @EXPORT_OK = qw(frame raw_frame close_payload);
@@ -23,7 +23,7 @@ my $timeout = $ENV{SEALCHAT_VALGRIND} ? 60 : 10;
 # Connects and shakes hands; dies when the answer is not a valid 101.
 sub new {
     my ($class, $port, %opt) = @_;
-    my $self = $class->connect($port);
+    my $self = $class->connect($port, %opt);
     my $path = $opt{path} // '/chat?c=test';
     my $handshake = Protocol::WebSocket::Handshake::Client->new(
         url => "ws://127.0.0.1:$port$path");
@@ -39,9 +39,11 @@ sub new {
 }
 
 sub connect {
-    my ($class, $port) = @_;
+    my ($class, $port, %opt) = @_;
+    my @small = $opt{buffer}
+        ? (Sockopts => [[SOL_SOCKET, SO_RCVBUF, $opt{buffer}]]) : ();
     my $socket = IO::Socket::INET->new(PeerAddr => '127.0.0.1',
-                                       PeerPort => $port)
+                                       PeerPort => $port, @small)
         or die "cannot connect to port $port: $!\n";
     setsockopt $socket, IPPROTO_TCP, TCP_NODELAY, 1;
     return bless { socket => $socket, in => '' }, $class;
