@@ -22,6 +22,9 @@
 #define HEAD_MAX     1024u     /* of what is copied at once */
 #define READS_MAX    8u        /* of the store, under way for one link */
 
+/* What heeds our PAUSE never makes us hold so much. */
+#define OUT_MAX      (16 * SC_LINK_WINDOW)
+
 /* What one write takes. */
 struct sc_out {
     struct sc_out  *next;
@@ -142,7 +145,8 @@ put_record(struct sc_link *link, const struct sc_record *rec,
         return;
     }
 
-    out = out_get(link, SC_RECORD_HEADER + head_n);
+    out = link->out_bytes < OUT_MAX ? out_get(link, SC_RECORD_HEADER + head_n)
+                                    : NULL;
     if (out == NULL) {
         link->broken = 1;
         return;
@@ -319,7 +323,8 @@ flush(struct sc_link *link)
     int            rc;
 
     if (link->broken) {
-        sc_link_close(link, "out of memory");
+        sc_link_close(link, link->out_bytes < OUT_MAX
+                            ? "out of memory" : "it does not read");
         return;
     }
 

@@ -125,7 +125,7 @@ sc_stream_send(struct sc_stream *stream, int asked,
         return;
     }
 
-    if (!sc_stream_may_send(stream)) {
+    if (!sc_stream_may_send(stream) || (asked && stream->held_first)) {
         if (asked) {
             hold(stream, head, head_n, body, p, n);
         }
@@ -137,6 +137,30 @@ sc_stream_send(struct sc_stream *stream, int asked,
     }
 
     sc_link_data(stream->link, stream->id, head, head_n, body, p, n);
+}
+
+
+/* Sends what was held, as far as the link has room: many streams may be let
+ * go at once.  0 when something is left. */
+static int
+send_held(struct sc_stream *stream)
+{
+    struct sc_held *held;
+
+    while (sc_stream_may_send(stream) && stream->held_first) {
+        if (!sc_link_has_room(stream->link)) {
+            sc_link_wait(stream->link, stream);
+            return 0;
+        }
+
+        held = held_take(stream);
+        stream->unanswered--;
+        sc_link_data(stream->link, stream->id, held->head, held->head_n,
+                     held->body, held->p, held->n);
+        held_free(held);
+    }
+
+    return stream->held_first == NULL;
 }
 
 
@@ -326,15 +350,7 @@ sc_stream_pause(struct sc_stream *stream, int paused)
 void
 sc_stream_go_on(struct sc_stream *stream)
 {
-    struct sc_held *held;
-
-    while (sc_stream_may_send(stream) && (held = held_take(stream)) != NULL) {
-        sc_stream_send(stream, 1, held->head, held->head_n,
-                       held->body, held->p, held->n);
-        held_free(held);
-    }
-
-    if (sc_stream_may_send(stream)) {
+    if (send_held(stream) && sc_stream_may_send(stream)) {
         sc_pages_go_on(stream);
         sc_queue_pump(stream);
     }

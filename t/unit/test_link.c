@@ -541,6 +541,87 @@ test_many_streams(void **state)
     peer_close(&other);
 }
 
+/* A module that neither reads nor heeds PAUSE is given up before it makes the
+ * daemon hold much. */
+static void
+test_deaf_module(void **state)
+{
+    struct timeval patience = { .tv_sec = PATIENCE / 1000 };
+    struct peer    p;
+    struct owner   o;
+    struct client  c;
+    uint8_t        signals[4096][SC_RECORD_HEADER + SC_FRAME_HEADER];
+    int            blocks = 0;
+
+    (void) state;
+
+    peer_open(&p, &D);
+    owner_register(&o, &p);
+    device_login(&c, &p, &o, 0);
+
+    for (size_t i = 0; i < 4096; i++) {
+        struct sc_record rec = { .length = SC_FRAME_HEADER,
+            .kind = SC_RECORD_DATA, .stream = c.id };
+
+        memset(signals[i], 0, sizeof(signals[i]));
+        sc_record_put(signals[i], &rec);
+        signals[i][SC_RECORD_HEADER] = SC_FRAME_SIGNAL;
+    }
+
+    /* None of them is a signal, so that each is answered with an ERROR. */
+    assert_int_equal(setsockopt(p.fd, SOL_SOCKET, SO_SNDTIMEO, &patience,
+                                sizeof(patience)), 0);
+    while (blocks < 400 && send(p.fd, signals, sizeof(signals), MSG_NOSIGNAL)
+                           == (ssize_t) sizeof(signals))
+    {
+        blocks++;
+    }
+
+    assert_true(blocks < 400);
+    peer_expect_end(&p);
+    still_there();
+}
+
+/* Answers that were held for many streams go out as fast as they are read. */
+static void
+test_many_resumed(void **state)
+{
+    enum { STREAMS = 10000, ASKS = 60 };
+
+    static const uint8_t zeros[32];
+
+    struct peer   p;
+    struct owner  o;
+    struct client c;
+    struct got   *got;
+    int           ended, salts = 0;
+
+    (void) state;
+
+    peer_open(&p, &D);
+    owner_register(&o, &p);
+    for (int i = 0; i < STREAMS; i++) {
+        client_open(&c, &p, o.cid);
+        put_record(&p, SC_RECORD_PAUSE, 0, 0, c.id, NULL, 0);
+        for (int k = 0; k < ASKS; k++) {
+            ASK(&c, login_start, .account_id = zeros);
+        }
+    }
+
+    for (uint32_t id = c.id - STREAMS + 1; id <= c.id; id++) {
+        put_record(&p, SC_RECORD_RESUME, 0, 0, id, NULL, 0);
+    }
+
+    while (salts < STREAMS * ASKS) {
+        got = read_record(&p, PATIENCE, &ended);
+        assert_non_null(got);
+        salts += got->rec.kind == SC_RECORD_DATA;
+        free(got);
+    }
+
+    peer_close(&p);
+}
+
 int
 main(void)
 {
@@ -558,6 +639,8 @@ main(void)
         cmocka_unit_test_setup_teardown(test_slow_module, setup, teardown),
         cmocka_unit_test_setup_teardown(test_flood, setup, teardown),
         cmocka_unit_test_setup_teardown(test_many_streams, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_deaf_module, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_many_resumed, setup, teardown),
     };
 
     if (sodium_init() < 0) {
