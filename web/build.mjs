@@ -105,7 +105,12 @@ async function inbox(manifest) {
   const script = await bundleForBrowser(src("inbox", "main.tsx"), {
     define: { SEALCHAT_WIDGET_SRI: JSON.stringify(sri) },
   });
-  const sheets = ["ui/tokens.css", "ui/base.css", "inbox/inbox.css"];
+  const sheets = [
+    "ui/tokens.css",
+    "ui/base.css",
+    "inbox/setup.css",
+    "inbox/inbox.css",
+  ];
   const style = (await Promise.all(sheets.map((s) => minifiedCss(src(s))))).join(
     "",
   );

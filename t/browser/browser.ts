@@ -7,6 +7,9 @@ import { basename, join } from "node:path";
 
 import type { Browser, BrowserContext, Page } from "playwright-core";
 
+import { assertAccessible } from "./axe.ts";
+import type { Tab } from "./driver.ts";
+
 /** The tests run in web/, where the packages are. */
 const web = process.cwd();
 const root = join(web, "..");
@@ -20,8 +23,18 @@ const CHROMIUM = "/usr/bin/chromium";
 export const DESKTOP = { width: 1280, height: 800 };
 export const PHONE = { width: 390, height: 844 };
 
+/** `make screenshots` wants the pictures; a test alone does not. */
+const pictures = process.env["SCREENSHOTS"] === "1";
+
 /** How long anything on a screen may take before a test gives up. */
 export const PATIENCE_MS = 30_000;
+
+async function clearPictures(): Promise<void> {
+  await mkdir(screenshots, { recursive: true });
+  for (const name of await readdir(screenshots)) {
+    if (name.startsWith(`${story}-`)) await rm(join(screenshots, name));
+  }
+}
 
 export async function openBrowser(): Promise<Browser> {
   if (!existsSync(CHROMIUM)) {
@@ -30,10 +43,7 @@ export async function openBrowser(): Promise<Browser> {
     );
   }
 
-  await mkdir(screenshots, { recursive: true });
-  for (const name of await readdir(screenshots)) {
-    if (name.startsWith(`${story}-`)) await rm(join(screenshots, name));
-  }
+  if (pictures) await clearPictures();
 
   const { chromium } = createRequire(join(web, "package.json"))(
     "playwright-core",
@@ -56,6 +66,14 @@ export async function openBrowser(): Promise<Browser> {
 /** What a page complained about; a test that ends asserts that it is empty. */
 export const complaints: string[] = [];
 
+/** A socket that breaks is told by the browser itself, and expected here. */
+const BROKEN_SOCKET =
+  /WebSocket connection to|WebSocket is already in CLOSING|connection to (the server at )?ws:|ws:\S+ was interrupted/;
+
+export function complain(words: string): void {
+  if (!BROKEN_SOCKET.test(words)) complaints.push(words);
+}
+
 /** A person's own browser: nothing is shared with the others. */
 export async function newPerson(browser: Browser): Promise<BrowserContext> {
   const context = await browser.newContext({
@@ -68,40 +86,50 @@ export async function newPerson(browser: Browser): Promise<BrowserContext> {
 
   context.setDefaultTimeout(PATIENCE_MS);
   context.on("weberror", (error) =>
-    complaints.push(`uncaught: ${error.error().message}`),
+    complain(`uncaught: ${error.error().message}`),
   );
   context.on("console", (message) => {
-    // A socket that breaks is told by the browser itself, and expected here.
     if (message.type() !== "error") return;
-    if (/WebSocket connection to/.test(message.text())) return;
-    complaints.push(`${message.page()?.url()}: ${message.text()}`);
+    complain(`${message.page()?.url()}: ${message.text()}`);
   });
   return context;
 }
 
 let taken = 0;
 
-/** Screenshots are numbered in the order of the story that they tell. */
-export async function screenshot(page: Page, name: string): Promise<void> {
+/** Pictures are numbered in the order of the story that they tell. */
+export async function screenshot(tab: Tab, name: string): Promise<void> {
   taken++;
-  const number = String(taken).padStart(2, "0");
+  if (!pictures) return;
 
-  await page.screenshot({
+  const number = String(taken).padStart(3, "0");
+  await tab.screenshot({
     path: join(screenshots, `${story}-${number}-${name}.png`),
   });
 }
 
-/** One screen in all four ways of looking at it. */
+const ways = [
+  ["desktop", DESKTOP, "light"],
+  ["phone", PHONE, "light"],
+  ["desktop", DESKTOP, "dark"],
+  ["phone", PHONE, "dark"],
+] as const;
+
+/**
+ * One screen in all four ways of looking at it; axe-core looks too, at the
+ * first and the last of them, which between them have every size and colour.
+ */
 export async function gallery(page: Page, name: string): Promise<void> {
-  for (const colorScheme of ["light", "dark"] as const) {
-    for (const [device, size] of [
-      ["desktop", DESKTOP],
-      ["phone", PHONE],
-    ] as const) {
-      await page.emulateMedia({ colorScheme });
-      await page.setViewportSize(size);
-      await screenshot(page, `${name}-${device}-${colorScheme}`);
+  for (const [device, size, colorScheme] of ways) {
+    const looked = device === "desktop" ? colorScheme === "light" : colorScheme === "dark";
+    if (!pictures && !looked) continue;
+
+    await page.emulateMedia({ colorScheme });
+    await page.setViewportSize(size);
+    if (looked) {
+      await assertAccessible(page as Tab, `${name}, ${device}, ${colorScheme}`);
     }
+    await screenshot(page as Tab, `${name}-${device}-${colorScheme}`);
   }
   await page.emulateMedia({ colorScheme: "light" });
   await page.setViewportSize(DESKTOP);

@@ -3,25 +3,37 @@
 
 import { isDeepStrictEqual } from "node:util";
 
-import type { Locator, Page } from "playwright-core";
+import type { Page } from "playwright-core";
 
 import { until } from "./browser.ts";
+import type { Part, Tab } from "./driver.ts";
 
 export interface Shown {
   readonly text: string;
   readonly mine: boolean;
-  /** As a screen reader says it: Sending, Sent, Delivered; else empty. */
+  /** As a screen reader says it: Sending, Sent, Delivered, Read; else empty. */
   readonly state: string;
 }
 
 /** The messages of the thread that is on the screen, in their order. */
-async function shownIn(thread: Locator): Promise<Shown[]> {
+async function shownIn(thread: Part): Promise<Shown[]> {
   return thread.locator("li.entry").evaluateAll((entries) =>
     entries.map((entry) => ({
       text: entry.querySelector(".said")?.textContent ?? "",
       mine: entry.classList.contains("mine"),
       state: entry.querySelector(".state")?.getAttribute("aria-label") ?? "",
     })),
+  );
+}
+
+const WAY = ["Sent", "Delivered", "Read"];
+
+/** A message that has come further than one of these states is in it too. */
+function reached(state: string, states: readonly string[]): boolean {
+  const far = WAY.indexOf(state);
+
+  return states.some((wanted) =>
+    WAY.includes(wanted) ? far >= WAY.indexOf(wanted) : state === wanted,
   );
 }
 
@@ -34,17 +46,17 @@ function holds(
 
   return (
     same.length === 1 &&
-    (states.length === 0 || states.includes(same[0]?.state ?? ""))
+    (states.length === 0 || reached(same[0]?.state ?? "", states))
   );
 }
 
 /** A page with a conversation and a field to write in. */
-abstract class Talking {
-  readonly page: Page;
-  protected abstract readonly thread: Locator;
-  protected abstract readonly field: Locator;
+abstract class Talking<P extends Tab> {
+  readonly page: P;
+  protected abstract readonly thread: Part;
+  protected abstract readonly field: Part;
 
-  constructor(page: Page) {
+  constructor(page: P) {
     this.page = page;
   }
 
@@ -86,7 +98,7 @@ abstract class Talking {
   }
 }
 
-export class Visitor extends Talking {
+export class Visitor<P extends Tab = Page> extends Talking<P> {
   readonly launcher = this.page.locator("sealchat-widget .launcher");
   readonly panel = this.page.locator("sealchat-widget .panel");
   protected readonly thread = this.panel.locator(".thread");
@@ -107,6 +119,11 @@ export class Visitor extends Talking {
   }
 }
 
+const ORDINALS = [
+  "first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth",
+  "ninth", "tenth", "eleventh", "twelfth",
+];
+
 export interface Kit {
   readonly account: string;
   readonly cid: string;
@@ -114,12 +131,12 @@ export interface Kit {
   readonly recoveryCode: string;
 }
 
-export class Customer extends Talking {
+export class Customer<P extends Tab = Page> extends Talking<P> {
   readonly list = this.page.locator("nav.list");
   protected readonly thread = this.page.locator(".conversation .thread");
   protected readonly field = this.page.locator(".conversation textarea");
 
-  button(name: string): Locator {
+  button(name: string): Part {
     return this.page.getByRole("button", { name });
   }
 
@@ -150,9 +167,34 @@ export class Customer extends Talking {
     };
   }
 
-  async keepKit(): Promise<void> {
-    await this.page.getByLabel("I have printed or saved the kit").check();
+  /** Says that the kit is kept, and reads what is asked for off it. */
+  async keepKit(kit: Kit): Promise<void> {
+    await this.button("I have printed or saved it").click();
+    await this.confirmGroup("Secret Key", kit.secretKey);
+    await this.confirmGroup("recovery code", kit.recoveryCode);
     await this.button("Continue").click();
+    await this.page.getByLabel("Name that visitors see").waitFor();
+  }
+
+  private async confirmGroup(of: string, secret: string): Promise<void> {
+    const label = this.page.locator("label", { hasText: `group of the ${of}` });
+    const ordinal = (await label.innerText()).split(" ")[1] ?? "";
+    const group = secret.split("-")[ORDINALS.indexOf(ordinal)] ?? "";
+
+    await this.page
+      .getByLabel(await label.innerText(), { exact: true })
+      .fill(group.toLowerCase());
+  }
+
+  /** In the settings, where they are listed. */
+  async deviceCount(): Promise<number> {
+    const here = this.page.url().replace(/^[^#]*/, "");
+    await this.page.getByRole("link", { name: "Settings" }).click();
+    await this.page.getByText("Your devices").first().waitFor();
+    const count = await this.page.locator(".devices li").count();
+    await this.page.goBack();
+    if (here.startsWith("#c/")) await this.field.waitFor();
+    return count;
   }
 
   /** Copies the snippet as a person would, from the clipboard. */

@@ -34,7 +34,7 @@ async function register(account: string) {
   await page.goto(`${site.chat}/inbox.html`);
   const inbox = new Customer(page);
   const kit = await inbox.createAccount(account, PASSWORD, 2);
-  await inbox.keepKit();
+  await inbox.keepKit(kit);
   const text = await inbox.copySnippet("Kiln & Tide");
   await context.close();
   return { cid: kit.cid, snippet: text };

@@ -6,63 +6,84 @@ import type { Conversation, Inbox, Message } from "../client/types.ts";
 import { Composer } from "../ui/composer.tsx";
 import { Back, Lock, Panel } from "../ui/icons.tsx";
 import { Thread } from "../ui/thread.tsx";
+import { Done, Reopen } from "./icons.tsx";
 import { Avatar } from "./list.tsx";
 import { deviceName, visitorName } from "./names.ts";
 import { addressOf } from "./route.ts";
 
-/** Read means: shown in a page that somebody is looking at. */
-function useMarkRead(inbox: Inbox, conversation: Conversation): void {
-  const { sid, unread } = conversation;
+/** Seen means: shown in a page that somebody is looking at. */
+function useSeen(inbox: Inbox, { sid, messages }: Conversation): void {
+  const last = messages.at(-1)?.id;
 
   useEffect(() => {
-    const mark = () => {
-      if (unread > 0 && document.visibilityState === "visible") {
-        inbox.markRead(sid);
-      }
+    const look = () => {
+      if (document.visibilityState === "visible") inbox.seen(sid);
     };
 
-    mark();
-    document.addEventListener("visibilitychange", mark);
-    return () => document.removeEventListener("visibilitychange", mark);
-  }, [inbox, sid, unread]);
+    look();
+    document.addEventListener("visibilitychange", look);
+    return () => document.removeEventListener("visibilitychange", look);
+  }, [inbox, sid, last]);
 }
 
-export function ConversationView(props: {
-  inbox: Inbox;
+/** Where the reply is written. */
+export function focusReply(): void {
+  document.querySelector<HTMLElement>(".conversation textarea")?.focus();
+}
+
+function Gone(props: { remove: () => void }) {
+  return (
+    <div class="foot-note" role="status">
+      <p>
+        This conversation was deleted at the service, so no reply can reach the
+        visitor. What you see is the copy on this device.
+      </p>
+      <button type="button" class="button" onClick={props.remove}>
+        Remove it here too
+      </button>
+    </div>
+  );
+}
+
+function Header(props: {
   conversation: Conversation;
   details: boolean;
   toggleDetails: () => void;
+  toggleClosed: () => void;
 }) {
-  const { inbox, conversation, details, toggleDetails } = props;
-  const { sid } = conversation;
-  const { name } = visitorName(sid);
-  const own = inbox.device?.id;
-
-  useMarkRead(inbox, conversation);
-
-  const byline = (message: Message) =>
-    message.mine && message.sender !== own ? deviceName(message.sender) : "";
-  const speaker = (message: Message) =>
-    message.mine ? byline(message) || "You" : name;
+  const { conversation, details, toggleDetails, toggleClosed } = props;
+  const { sid, closed, deleted } = conversation;
+  const closing = closed ? "Reopen with a reply" : "Close this conversation";
 
   return (
-    <section class="conversation">
-      <header class="bar">
-        <a
-          class="button quiet round back"
-          href={addressOf({ sid: undefined, details: false })}
-          aria-label="Back to the list"
-        >
-          <Back />
-        </a>
-        <Avatar sid={sid} size={36} />
-        <div class="bar-text">
-          <h1>{name}</h1>
-          <span class="private">
-            <Lock size={14} />
-            <span>Only you and this visitor can read this</span>
-          </span>
-        </div>
+    <header class="bar">
+      <a
+        class="button quiet round back"
+        href={addressOf({ sid: undefined, details: false })}
+        aria-label="Back to the list"
+      >
+        <Back />
+      </a>
+      <Avatar sid={sid} size={36} />
+      <div class="bar-text">
+        <h1>{visitorName(sid).name}</h1>
+        <span class="private">
+          <Lock size={14} />
+          <span>Only you and this visitor can read this</span>
+        </span>
+      </div>
+      <div class="bar-actions">
+        {!deleted && (
+          <button
+            type="button"
+            class="button quiet round"
+            aria-label={closing}
+            title={`${closing} (e)`}
+            onClick={toggleClosed}
+          >
+            {closed ? <Reopen /> : <Done />}
+          </button>
+        )}
         <button
           type="button"
           class="button quiet round"
@@ -73,20 +94,59 @@ export function ConversationView(props: {
         >
           <Panel />
         </button>
-      </header>
+      </div>
+    </header>
+  );
+}
+
+export function ConversationView(props: {
+  inbox: Inbox;
+  conversation: Conversation;
+  details: boolean;
+  toggleDetails: () => void;
+  toggleClosed: () => void;
+  remove: () => void;
+}) {
+  const { inbox, conversation } = props;
+  const { sid, closed, deleted, typing } = conversation;
+  const { name } = visitorName(sid);
+  const own = inbox.device?.id;
+
+  useSeen(inbox, conversation);
+
+  const byline = (message: Message) =>
+    message.mine && message.sender !== own ? deviceName(message.sender) : "";
+  const speaker = (message: Message) =>
+    message.mine ? byline(message) || "You" : name;
+
+  return (
+    <section class="conversation" aria-label={`Conversation with ${name}`}>
+      <Header {...props} />
       <Thread
         key={sid}
         messages={conversation.messages}
-        label={`Conversation with ${name}`}
+        label="Messages"
         byline={byline}
         speaker={speaker}
       />
-      <Composer
-        key={`reply-${sid}`}
-        label={`Reply to ${name}`}
-        placeholder="Write a reply"
-        send={(text) => inbox.send(sid, text)}
-      />
+      <p class="below" role="status">
+        {typing
+          ? `${name} is writing…`
+          : closed && !deleted
+            ? "Closed. A reply, or what the visitor writes, opens it again."
+            : ""}
+      </p>
+      {deleted ? (
+        <Gone remove={props.remove} />
+      ) : (
+        <Composer
+          key={`reply-${sid}`}
+          label={`Reply to ${name}`}
+          placeholder="Write a reply"
+          send={(text) => inbox.send(sid, text)}
+          typed={() => inbox.composing(sid)}
+        />
+      )}
     </section>
   );
 }

@@ -1,24 +1,37 @@
 // The inbox as people sit in it: list, conversation, details.
 
+import type { ComponentChildren } from "preact";
 import { useEffect, useState } from "preact/hooks";
 
-import type { Inbox } from "../client/types.ts";
-import { Mark } from "../ui/icons.tsx";
+import type { Conversation, Inbox } from "../client/types.ts";
+import { Close, Mark } from "../ui/icons.tsx";
 import { AlarmBox } from "../ui/parts.tsx";
 import { customerAlarms } from "../ui/words.ts";
-import { ConversationView } from "./conversation.tsx";
+import { ConversationView, focusReply } from "./conversation.tsx";
 import { Details } from "./details.tsx";
+import { find, type Found, type Wanted } from "./find.ts";
+import { Help, useKeys } from "./keys.tsx";
 import { List } from "./list.tsx";
-import { go, useRoute } from "./route.ts";
+import { askPermission, permission, useNews } from "./news.ts";
+import { otherRelease } from "./release.ts";
+import { recall, remember } from "./remember.ts";
+import { addressOf, go, useRoute } from "./route.ts";
+import { Settings } from "./settings.tsx";
+import { failureWords } from "./words.ts";
 
 const longDate = new Intl.DateTimeFormat(undefined, { dateStyle: "long" });
 const wide = matchMedia("(min-width: 1120px)");
+const settings = addressOf({ sid: undefined, details: true });
 
-function Empty({ inbox, show }: { inbox: Inbox; show: () => void }) {
+function Empty({ inbox }: { inbox: Inbox }) {
   if (inbox.conversations.length > 0) {
     return (
       <section class="conversation empty">
         <p>Choose a conversation to read and answer it.</p>
+        <p class="note keys-hint">
+          <kbd>j</kbd> and <kbd>k</kbd> move, <kbd>Enter</kbd> opens,{" "}
+          <kbd>?</kbd> shows the rest.
+        </p>
       </section>
     );
   }
@@ -30,52 +43,63 @@ function Empty({ inbox, show }: { inbox: Inbox; show: () => void }) {
         Put the snippet on your site. What visitors write there appears here at
         once.
       </p>
-      <button type="button" class="button main" onClick={show}>
+      <a class="button main" href={settings}>
         Show the snippet
-      </button>
+      </a>
     </section>
   );
 }
 
-/** The number of unread messages, where it is seen from another tab. */
-function useTitle(inbox: Inbox): void {
-  const unread = inbox.conversations.reduce((sum, c) => sum + c.unread, 0);
+/** A calm line that can be put away. */
+function Note(props: {
+  name: string;
+  children: ComponentChildren;
+}) {
+  const [away, setAway] = useState(() => recall(props.name) === "away");
 
-  useEffect(() => {
-    document.title = unread > 0 ? `(${unread}) SealChat inbox` : "SealChat inbox";
-  }, [unread]);
+  if (away) return null;
+  return (
+    <div class="desk-note" role="status">
+      <div>{props.children}</div>
+      <button
+        type="button"
+        class="button quiet round"
+        aria-label="Put this note away"
+        onClick={() => {
+          remember(props.name, "away");
+          setAway(true);
+        }}
+      >
+        <Close />
+      </button>
+    </div>
+  );
 }
 
-export function Desk({ inbox, service }: { inbox: Inbox; service: string }) {
-  const route = useRoute();
-  const [folded, setFolded] = useState(false);
-  const [isWide, setWide] = useState(wide.matches);
-  const conversation = inbox.conversations.find((c) => c.sid === route.sid);
-  // Beside the conversation there is room; elsewhere details are a screen.
-  const details = route.details || (isWide && !folded && !!conversation);
+/** Once there is something to be told of, and once only. */
+function AskForNotifications({ inbox }: { inbox: Inbox }) {
+  const [state, setState] = useState(permission);
 
-  useTitle(inbox);
-  useEffect(() => {
-    const follow = () => setWide(wide.matches);
+  if (state !== "default" || inbox.conversations.length === 0) return null;
+  return (
+    <Note name="inbox-notifications">
+      Hear of new messages while this page is in the background?{" "}
+      <button
+        type="button"
+        class="link"
+        onClick={() => void askPermission().then(setState)}
+      >
+        Turn on notifications
+      </button>
+    </Note>
+  );
+}
 
-    wide.addEventListener("change", follow);
-    return () => wide.removeEventListener("change", follow);
-  }, []);
-
-  const toggle = () => {
-    if (isWide && !route.details) setFolded(!folded);
-    else {
-      if (isWide) setFolded(route.details);
-      go({ sid: route.sid, details: !route.details });
-    }
-  };
-  const classes = ["desk"];
-  if (inbox.conversations.length === 0) classes.push("bare");
-  if (conversation) classes.push("chosen");
-  if (details) classes.push("detailed");
+function Notes({ inbox }: { inbox: Inbox }) {
+  const other = otherRelease(inbox.conversations);
 
   return (
-    <div class={classes.join(" ")}>
+    <>
       {inbox.alarm && (
         <div class="desk-alarm">
           <AlarmBox alarm={inbox.alarm} words={customerAlarms} detail />
@@ -83,35 +107,185 @@ export function Desk({ inbox, service }: { inbox: Inbox; service: string }) {
       )}
       {inbox.warning === "roster-ending" && (
         <p class="desk-note" role="status">
-          Your keys are valid until{" "}
-          {inbox.devices && longDate.format(inbox.devices.notAfter)}. Log in
-          with your recovery kit on another device or browser to renew them.
+          <span>
+            Visitors can write to you until{" "}
+            {inbox.devices && longDate.format(inbox.devices.notAfter)}.{" "}
+            <a href={settings}>Renew your keys with your password</a>.
+          </span>
         </p>
       )}
+      {other !== undefined && (
+        <Note key={other} name={`release-${other.slice(0, 16)}`}>
+          Visitors come with another release of the chat than this inbox knows.{" "}
+          <a href={settings}>Put the present snippet on your site</a>, and
+          reload this page if you have done so already.
+        </Note>
+      )}
+      <AskForNotifications inbox={inbox} />
+    </>
+  );
+}
+
+function useWide(): boolean {
+  const [isWide, setWide] = useState(wide.matches);
+
+  useEffect(() => {
+    const follow = () => setWide(wide.matches);
+
+    wide.addEventListener("change", follow);
+    return () => wide.removeEventListener("change", follow);
+  }, []);
+
+  return isWide;
+}
+
+const ORDER = "inbox-order";
+
+function useWanted() {
+  const [wanted, setWanted] = useState<Wanted>(() => ({
+    words: "",
+    filter: "open",
+    order: recall(ORDER) === "waiting" ? "waiting" : "newest",
+  }));
+  const want = (part: Partial<Wanted>) => {
+    if (part.order !== undefined) remember(ORDER, part.order);
+    setWanted((old) => ({ ...old, ...part }));
+  };
+
+  return { wanted, want };
+}
+
+/** To the next row; where the list is out of sight, to its conversation. */
+function move(by: 1 | -1, shown: readonly Found[], sid: string | undefined): void {
+  const rows = [...document.querySelectorAll<HTMLElement>(".list .row")];
+  const focused = rows.indexOf(document.activeElement as HTMLElement);
+  const current = shown.findIndex((f) => f.conversation.sid === sid);
+  const from = focused >= 0 ? focused : current;
+  const to = from < 0 ? 0 : from + by;
+  const row = rows[to];
+  const next = shown[to];
+
+  if (row === undefined || next === undefined) return;
+  if (row.offsetParent !== null) row.focus();
+  else go({ sid: next.conversation.sid, details: false });
+}
+
+/** The one that a key means: focused in the list, or open. */
+function meant(
+  shown: readonly Found[],
+  open: Conversation | undefined,
+): Conversation | undefined {
+  const focused = document.activeElement?.closest<HTMLAnchorElement>(".list .row");
+  const found = shown.find(
+    ({ conversation: c }) =>
+      focused?.getAttribute("href") === addressOf({ sid: c.sid, details: false }),
+  );
+
+  return found?.conversation ?? open;
+}
+
+export function Desk({ inbox, service }: { inbox: Inbox; service: string }) {
+  const route = useRoute();
+  const isWide = useWide();
+  const [folded, setFolded] = useState(false);
+  const [helping, setHelping] = useState(false);
+  const [failure, setFailure] = useState<string>();
+  const { wanted, want } = useWanted();
+  const conversation = inbox.conversations.find((c) => c.sid === route.sid);
+  const shown = find(inbox.conversations, wanted);
+  const said = useNews(inbox, conversation?.sid);
+  // Beside the conversation there is room; elsewhere details are a screen.
+  const details = !!conversation && (route.details || (isWide && !folded));
+  const inSettings = !conversation && route.details;
+
+  const toggleDetails = () => {
+    if (isWide && !route.details) setFolded(!folded);
+    else {
+      if (isWide) setFolded(route.details);
+      go({ sid: route.sid, details: !route.details });
+    }
+  };
+  const attempt = (work: Promise<void>) => {
+    setFailure(undefined);
+    work.catch((error: unknown) => setFailure(failureWords(error)));
+  };
+  const toggleClosed = (which: Conversation | undefined) => {
+    if (which === undefined || which.deleted) return;
+    if (!which.closed) return attempt(inbox.closeConversation(which.sid));
+
+    // A conversation is open again by what is written in it.
+    go({ sid: which.sid, details: false });
+    setTimeout(focusReply);
+  };
+  const remove = ({ sid }: Conversation) => {
+    go({ sid: undefined, details: false });
+    attempt(inbox.deleteConversation(sid));
+  };
+
+  useKeys({
+    move: (by) => move(by, shown, conversation?.sid),
+    reply: focusReply,
+    toggleClosed: () => toggleClosed(meant(shown, conversation)),
+    search: () => document.getElementById("search")?.focus(),
+    help: () => setHelping(true),
+  });
+
+  const classes = ["desk"];
+  if (inbox.conversations.length === 0) classes.push("bare");
+  if (conversation) classes.push("chosen");
+  if (details) classes.push("detailed");
+  if (inSettings) classes.push("in-settings");
+
+  return (
+    <div class={classes.join(" ")}>
+      <Notes inbox={inbox} />
+      {failure !== undefined && (
+        <p class="desk-note failed" role="alert">
+          {failure}
+        </p>
+      )}
+      <div class="hidden" role="log" aria-live="polite">
+        {said.map((line, index) => (
+          <p key={`${index}-${line}`}>{line}</p>
+        ))}
+      </div>
       <main class="columns">
-        <List inbox={inbox} sid={conversation?.sid} />
-        {conversation ? (
+        <List
+          inbox={inbox}
+          sid={conversation?.sid}
+          shown={shown}
+          wanted={wanted}
+          want={want}
+          help={() => setHelping(true)}
+        />
+        {inSettings ? (
+          <Settings
+            inbox={inbox}
+            service={service}
+            close={() => go({ sid: undefined, details: false })}
+          />
+        ) : conversation ? (
           <ConversationView
             inbox={inbox}
             conversation={conversation}
             details={details}
-            toggleDetails={toggle}
+            toggleDetails={toggleDetails}
+            toggleClosed={() => toggleClosed(conversation)}
+            remove={() => remove(conversation)}
           />
         ) : (
-          <Empty
-            inbox={inbox}
-            show={() => go({ sid: undefined, details: true })}
-          />
+          <Empty inbox={inbox} />
         )}
-        {details && (
+        {details && conversation && (
           <Details
-            inbox={inbox}
-            service={service}
             conversation={conversation}
-            close={toggle}
+            close={toggleDetails}
+            toggleClosed={() => toggleClosed(conversation)}
+            remove={() => remove(conversation)}
           />
         )}
       </main>
+      {helping && <Help close={() => setHelping(false)} />}
     </div>
   );
 }

@@ -1,38 +1,21 @@
-// Beside a conversation: its safety number, the snippet, the devices.
+// Beside a conversation: its safety number, and what can be done with it.
 
-import type { Conversation, Inbox } from "../client/types.ts";
-import { Back, Close } from "../ui/icons.tsx";
+import { useState } from "preact/hooks";
+
+import type { Conversation } from "../client/types.ts";
+import { Back, Close, Save } from "../ui/icons.tsx";
 import { SafetyNumber } from "../ui/parts.tsx";
-import { HostedLabel } from "./hosted.tsx";
-import { deviceName, visitorName } from "./names.ts";
-import { Snippet } from "./snippet.tsx";
+import { Dialog } from "./dialog.tsx";
+import { Done, Trash } from "./icons.tsx";
+import { visitorName } from "./names.ts";
+import { isOther } from "./release.ts";
+import { saveText } from "./save.ts";
+import { transcript } from "./transcript.ts";
 
-const longDate = new Intl.DateTimeFormat(undefined, { dateStyle: "long" });
-
-function Devices({ inbox }: { inbox: Inbox }) {
-  const list = inbox.devices;
-
-  if (list === undefined) return null;
-
-  return (
-    <section>
-      <h2>Your devices</h2>
-      <ul class="devices">
-        {list.devices.map((device) => (
-          <li key={device.id}>
-            {deviceName(device.id)}
-            {device.mine && <span class="tag">this one</span>}
-          </li>
-        ))}
-      </ul>
-      <p class="note">
-        Renewed on {longDate.format(list.notBefore)}, valid until{" "}
-        {longDate.format(list.notAfter)}. To add a device, open this page on it
-        and log in with your recovery kit.
-      </p>
-    </section>
-  );
-}
+const longDate = new Intl.DateTimeFormat(undefined, {
+  dateStyle: "long",
+  timeStyle: "short",
+});
 
 function Safety({ conversation }: { conversation: Conversation }) {
   const { name } = visitorName(conversation.sid);
@@ -49,13 +32,69 @@ function Safety({ conversation }: { conversation: Conversation }) {
   );
 }
 
-export function Details(props: {
-  inbox: Inbox;
-  service: string;
-  conversation: Conversation | undefined;
+function Facts({ conversation }: { conversation: Conversation }) {
+  const first = conversation.messages[0];
+
+  return (
+    <section>
+      <h2>Visitor</h2>
+      <dl class="facts narrow">
+        {first && (
+          <div>
+            <dt>First wrote</dt>
+            <dd>{longDate.format(first.time)}</dd>
+          </div>
+        )}
+        <div>
+          <dt>Messages</dt>
+          <dd>{conversation.messages.length.toLocaleString()}</dd>
+        </div>
+      </dl>
+      {isOther(conversation.release) && (
+        <p class="note">
+          This visitor came with another release of the chat than your snippet
+          in the settings names.
+        </p>
+      )}
+    </section>
+  );
+}
+
+function ConfirmDelete(props: {
+  conversation: Conversation;
+  remove: () => void;
   close: () => void;
 }) {
-  const { inbox, service, conversation, close } = props;
+  const { conversation, remove, close } = props;
+
+  return (
+    <Dialog title="Delete this conversation?" close={close}>
+      <p>
+        {conversation.deleted
+          ? "It is gone from the service already. This removes the copy on this device, for good."
+          : "It is removed from the service and from this device, for good. The visitor is told so. Your other devices keep what they have until you delete it there."}
+      </p>
+      <div class="actions">
+        <button type="button" class="button danger" onClick={remove}>
+          Delete for good
+        </button>
+        <button type="button" class="button" onClick={close}>
+          Keep it
+        </button>
+      </div>
+    </Dialog>
+  );
+}
+
+export function Details(props: {
+  conversation: Conversation;
+  close: () => void;
+  toggleClosed: () => void;
+  remove: () => void;
+}) {
+  const { conversation, close, toggleClosed, remove } = props;
+  const [asking, setAsking] = useState(false);
+  const { name } = visitorName(conversation.sid);
 
   return (
     <aside class="details" aria-label="Details">
@@ -68,7 +107,7 @@ export function Details(props: {
         >
           <Back />
         </button>
-        <h1>{conversation ? "Details" : "Your site and devices"}</h1>
+        <h1>Details</h1>
         <button
           type="button"
           class="button quiet round fold"
@@ -78,20 +117,49 @@ export function Details(props: {
           <Close />
         </button>
       </header>
-      <div class="details-body">
-        {conversation && <Safety conversation={conversation} />}
-        {inbox.device && (
-          <section>
-            <h2>Your snippet</h2>
-            <Snippet service={service} cid={inbox.device.cid} />
-          </section>
-        )}
-        <Devices inbox={inbox} />
+      <div class="details-body" tabIndex={0} role="region" aria-label="About this conversation">
+        <Safety conversation={conversation} />
+        <Facts conversation={conversation} />
         <section>
-          <h2>About this page</h2>
-          <HostedLabel service={service} />
+          <h2>This conversation</h2>
+          <div class="stack">
+            <button
+              type="button"
+              class="button"
+              onClick={() =>
+                saveText(transcript(conversation), `sealchat ${name}`)
+              }
+            >
+              <Save />
+              Save as text
+            </button>
+            {!conversation.deleted && (
+              <button type="button" class="button" onClick={toggleClosed}>
+                <Done />
+                {conversation.closed ? "Reopen with a reply" : "Close"}
+              </button>
+            )}
+            <button
+              type="button"
+              class="button alarming"
+              onClick={() => setAsking(true)}
+            >
+              <Trash />
+              Delete
+            </button>
+          </div>
         </section>
       </div>
+      {asking && (
+        <ConfirmDelete
+          conversation={conversation}
+          remove={() => {
+            setAsking(false);
+            remove();
+          }}
+          close={() => setAsking(false)}
+        />
+      )}
     </aside>
   );
 }

@@ -2,13 +2,14 @@
 // keep the recovery kit, put the snippet on the site.
 
 import type { ComponentChildren } from "preact";
-import { useEffect, useState } from "preact/hooks";
+import { useState } from "preact/hooks";
 
 import type { Inbox, RecoveryKit } from "../client/types.ts";
 import { Check, Mark, Warning } from "../ui/icons.tsx";
+import { SiteCheck } from "./check.tsx";
 import { Field } from "./field.tsx";
 import { HostedLabel } from "./hosted.tsx";
-import { Kit } from "./kit.tsx";
+import { KeepKit } from "./keep-kit.tsx";
 import { Snippet } from "./snippet.tsx";
 import { failureWords, stepWords } from "./words.ts";
 
@@ -144,52 +145,6 @@ function Create(props: { inbox: Inbox; made: (kit: RecoveryKit) => void }) {
   );
 }
 
-function KeepKit(props: {
-  kit: RecoveryKit;
-  service: string;
-  kept: () => void;
-}) {
-  const [sure, setSure] = useState(false);
-
-  // The kit exists nowhere else: leaving the page now would lose it.
-  useEffect(() => {
-    const hold = (event: BeforeUnloadEvent) => event.preventDefault();
-
-    addEventListener("beforeunload", hold);
-    return () => removeEventListener("beforeunload", hold);
-  }, []);
-
-  return (
-    <>
-      <p class="lead no-print">
-        You need it to log in on another device, and to restore the account if
-        the password is lost. Nobody can reset this for you, not even us: print
-        the kit now.
-      </p>
-      <Kit kit={props.kit} service={props.service} />
-      <label class="sure no-print">
-        <input
-          type="checkbox"
-          name="kept"
-          checked={sure}
-          onChange={(event) => setSure(event.currentTarget.checked)}
-        />
-        I have printed or saved the kit. It is not shown again.
-      </label>
-      <div class="actions no-print">
-        <button
-          type="button"
-          class="button main"
-          disabled={!sure}
-          onClick={props.kept}
-        >
-          Continue
-        </button>
-      </div>
-    </>
-  );
-}
-
 export function FirstRun(props: {
   inbox: Inbox;
   service: string;
@@ -246,7 +201,8 @@ export function FirstRun(props: {
                 Paste this before the end of <code>&lt;/body&gt;</code> on each
                 page where visitors may write to you.
               </p>
-              <Snippet service={service} cid={kit.cid} />
+              <Snippet service={service} cid={kit.cid} generation={1} />
+              <SiteCheck inbox={inbox} />
               <div class="actions">
                 <button type="button" class="button main" onClick={done}>
                   Open the inbox

@@ -5,6 +5,7 @@ import { useMemo } from "preact/hooks";
 
 import type { RecoveryKit } from "../client/types.ts";
 import { Mark, Print, Save } from "../ui/icons.tsx";
+import { saveText } from "./save.ts";
 
 export function kitText(kit: RecoveryKit, service: string): string {
   return [
@@ -46,16 +47,6 @@ function QrCode({ text }: { text: string }) {
       <path d={path} />
     </svg>
   );
-}
-
-function save(text: string, account: string): void {
-  const url = URL.createObjectURL(new Blob([text], { type: "text/plain" }));
-  const link = document.createElement("a");
-
-  link.href = url;
-  link.download = `sealchat-recovery-kit-${account.replace(/[^a-z0-9]+/g, "-")}.txt`;
-  link.click();
-  URL.revokeObjectURL(url);
 }
 
 export function Kit({ kit, service }: { kit: RecoveryKit; service: string }) {
@@ -111,7 +102,7 @@ export function Kit({ kit, service }: { kit: RecoveryKit; service: string }) {
         <button
           type="button"
           class="button"
-          onClick={() => save(text, kit.account)}
+          onClick={() => saveText(text, `sealchat recovery kit ${kit.account}`)}
         >
           <Save />
           Save as a file

@@ -1,10 +1,12 @@
-// All conversations, newest first.
+// All conversations: searched, open or closed, by time or by who waits.
 
 import type { Conversation, Inbox, Link } from "../client/types.ts";
-import { Code, Mark } from "../ui/icons.tsx";
+import { Close, Mark } from "../ui/icons.tsx";
 import { useSteadyLink } from "../ui/parts.tsx";
 import { dayName, inert, timeOfDay } from "../ui/thread.tsx";
 import { marks } from "../ui/words.ts";
+import { around, type Filter, type Found, type Wanted } from "./find.ts";
+import { Order, Question, Search, Sliders } from "./icons.tsx";
 import { visitorName } from "./names.ts";
 import { addressOf } from "./route.ts";
 
@@ -25,6 +27,19 @@ function shortTime(time: number): string {
 
   if (day === "Today") return timeOfDay(time);
   return day === "Yesterday" ? day : shortDate.format(time);
+}
+
+const spans = [
+  [86_400_000, "d"],
+  [3_600_000, "h"],
+  [60_000, "min"],
+] as const;
+
+/** 3 d, 5 h, 12 min. */
+export function span(ms: number): string {
+  const [unit, name] = spans.find(([size]) => ms >= size) ?? spans[2];
+
+  return `${Math.max(1, Math.floor(ms / unit))} ${name}`;
 }
 
 export function Avatar({ sid, size }: { sid: string; size: number }) {
@@ -50,9 +65,28 @@ function lastLine(conversation: Conversation): string {
   return inert(last.mine ? `You: ${last.text}` : last.text);
 }
 
-function Row(props: { conversation: Conversation; current: boolean }) {
-  const { conversation, current } = props;
-  const { sid, unread } = conversation;
+function Line({ found, words }: { found: Found; words: string }) {
+  const { conversation, hit } = found;
+
+  if (conversation.typing) return <span class="row-last typing">Writing…</span>;
+
+  return (
+    <span class="row-last" dir="auto">
+      {hit ? around(inert(hit.text), words) : lastLine(conversation)}
+    </span>
+  );
+}
+
+function Row(props: {
+  found: Found;
+  current: boolean;
+  wanted: Wanted;
+}) {
+  const { found, current, wanted } = props;
+  const { sid, unread, lastTime, waitingSince, closed } = found.conversation;
+  const waits = wanted.order === "waiting" && waitingSince !== undefined;
+  const searching = wanted.words.trim() !== "";
+  const time = found.hit?.time ?? lastTime;
 
   return (
     <li>
@@ -65,14 +99,17 @@ function Row(props: { conversation: Conversation; current: boolean }) {
         <span class="row-text">
           <span class="row-top">
             <span class="row-name">{visitorName(sid).name}</span>
-            <time dateTime={new Date(conversation.lastTime).toISOString()}>
-              {shortTime(conversation.lastTime)}
-            </time>
+            {waits ? (
+              <span class="row-waits">waits {span(Date.now() - waitingSince)}</span>
+            ) : (
+              <time dateTime={new Date(time).toISOString()}>
+                {shortTime(time)}
+              </time>
+            )}
           </span>
           <span class="row-bottom">
-            <span class="row-last" dir="auto">
-              {lastLine(conversation)}
-            </span>
+            <Line found={found} words={wanted.words} />
+            {searching && closed && <span class="tag">closed</span>}
             {unread > 0 && (
               <span class="count">
                 {unread}
@@ -86,8 +123,128 @@ function Row(props: { conversation: Conversation; current: boolean }) {
   );
 }
 
-export function List(props: { inbox: Inbox; sid: string | undefined }) {
-  const { inbox, sid } = props;
+function Nothing(props: {
+  inbox: Inbox;
+  wanted: Wanted;
+  want: (part: Partial<Wanted>) => void;
+}) {
+  const { inbox, wanted, want } = props;
+
+  if (inbox.conversations.length === 0) {
+    return <p class="list-empty">Conversations appear here, the newest first.</p>;
+  }
+  if (wanted.words.trim() !== "") {
+    return (
+      <div class="list-empty" role="status">
+        <p>
+          Nothing found. The search looks through what this device holds, closed
+          conversations included.
+        </p>
+        <button type="button" class="button" onClick={() => want({ words: "" })}>
+          Clear the search
+        </button>
+      </div>
+    );
+  }
+  if (wanted.filter === "closed") {
+    return (
+      <p class="list-empty">
+        Nothing is closed. When a conversation is done, close it with the check
+        mark above it; what a visitor writes later opens it again.
+      </p>
+    );
+  }
+  return (
+    <div class="list-empty">
+      <p>Nothing is open. What visitors write next appears here.</p>
+      <button
+        type="button"
+        class="button"
+        onClick={() => want({ filter: "closed" })}
+      >
+        Show closed conversations
+      </button>
+    </div>
+  );
+}
+
+function Tools(props: {
+  inbox: Inbox;
+  wanted: Wanted;
+  want: (part: Partial<Wanted>) => void;
+}) {
+  const { inbox, wanted, want } = props;
+  const closed = inbox.conversations.filter((c) => c.closed).length;
+  const counts: Record<Filter, number> = {
+    open: inbox.conversations.length - closed,
+    closed,
+  };
+  const waiting = wanted.order === "waiting";
+
+  return (
+    <div class="tools">
+      <div class="search" role="search">
+        <Search />
+        <input
+          id="search"
+          type="text"
+          inputMode="search"
+          aria-label="Search conversations"
+          placeholder="Search"
+          autocomplete="off"
+          spellcheck={false}
+          value={wanted.words}
+          onInput={(event) => want({ words: event.currentTarget.value })}
+        />
+        {wanted.words !== "" && (
+          <button
+            type="button"
+            class="button quiet round"
+            aria-label="Clear the search"
+            onClick={() => want({ words: "" })}
+          >
+            <Close />
+          </button>
+        )}
+      </div>
+      <div class="choices">
+        <div role="group" aria-label="Which conversations" class="switch">
+          {(["open", "closed"] as const).map((name) => (
+            <button
+              key={name}
+              type="button"
+              aria-pressed={wanted.filter === name}
+              onClick={() => want({ filter: name })}
+            >
+              {name === "open" ? "Open" : "Closed"}
+              <span class="number">{counts[name]}</span>
+            </button>
+          ))}
+        </div>
+        <button
+          type="button"
+          class="order"
+          aria-pressed={waiting}
+          title="Put who has waited longest for an answer on top"
+          onClick={() => want({ order: waiting ? "newest" : "waiting" })}
+        >
+          <Order />
+          Longest wait
+        </button>
+      </div>
+    </div>
+  );
+}
+
+export function List(props: {
+  inbox: Inbox;
+  sid: string | undefined;
+  shown: readonly Found[];
+  wanted: Wanted;
+  want: (part: Partial<Wanted>) => void;
+  help: () => void;
+}) {
+  const { inbox, sid, shown, wanted, want, help } = props;
   const account = inbox.device?.account ?? "";
   const link = useSteadyLink(inbox.link);
 
@@ -102,26 +259,39 @@ export function List(props: { inbox: Inbox; sid: string | undefined }) {
             {links[link]}
           </span>
         </div>
-        <a
-          class="button quiet round"
-          href={addressOf({ sid: undefined, details: true })}
-          aria-label="Your site and devices"
-          title="Your site and devices"
-        >
-          <Code />
-        </a>
+        <div class="bar-actions">
+          <button
+            type="button"
+            class="button quiet round help"
+            aria-label="Keyboard"
+            title="Keyboard (?)"
+            onClick={help}
+          >
+            <Question />
+          </button>
+          <a
+            class="button quiet round"
+            href={addressOf({ sid: undefined, details: true })}
+            aria-label="Settings"
+            title="Settings: site, devices, notifications"
+          >
+            <Sliders />
+          </a>
+        </div>
       </header>
-      {inbox.conversations.length === 0 ? (
-        <p class="list-empty">
-          Conversations appear here, the newest first.
-        </p>
+      {inbox.conversations.length > 0 && (
+        <Tools inbox={inbox} wanted={wanted} want={want} />
+      )}
+      {shown.length === 0 ? (
+        <Nothing inbox={inbox} wanted={wanted} want={want} />
       ) : (
         <ul>
-          {inbox.conversations.map((conversation) => (
+          {shown.map((found) => (
             <Row
-              key={conversation.sid}
-              conversation={conversation}
-              current={conversation.sid === sid}
+              key={found.conversation.sid}
+              found={found}
+              current={found.conversation.sid === sid}
+              wanted={wanted}
             />
           ))}
         </ul>

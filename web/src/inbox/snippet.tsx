@@ -7,22 +7,29 @@ import { useRef, useState } from "preact/hooks";
 import { Check, Copy } from "../ui/icons.tsx";
 import { snippetText } from "../ui/snippet.ts";
 import { Field } from "./field.tsx";
-
-declare const SEALCHAT_WIDGET_SRI: string;
+import { WIDGET_SRI } from "./release.ts";
+import { recall, remember } from "./remember.ts";
 
 function nameKey(cid: string): string {
-  return `sealchat-site-name-${cid}`;
+  return `site-name-${cid}`;
 }
 
-export function Snippet({ service, cid }: { service: string; cid: string }) {
-  const [name, setName] = useState(() => localStorage.getItem(nameKey(cid)) ?? "");
+export function Snippet(props: {
+  service: string;
+  cid: string;
+  /** Of the customer's present keys. */
+  generation: number;
+}) {
+  const { service, cid, generation } = props;
+  const [name, setName] = useState(() => recall(nameKey(cid)));
   const [told, setTold] = useState<"" | "Copied" | "Selected: copy it now">("");
   const shown = useRef<HTMLPreElement>(null);
   const text = snippetText({
     service,
     cid,
-    integrity: SEALCHAT_WIDGET_SRI,
+    integrity: WIDGET_SRI,
     name: name.trim(),
+    minGeneration: generation,
   });
 
   const copy = async () => {
@@ -47,7 +54,7 @@ export function Snippet({ service, cid }: { service: string; cid: string }) {
         hint="Your business. If you leave it empty, visitors see the address of your site."
         change={(value) => {
           setName(value);
-          localStorage.setItem(nameKey(cid), value);
+          remember(nameKey(cid), value);
         }}
       />
       <pre ref={shown} tabIndex={0} role="region" aria-label="Snippet">

@@ -6,7 +6,7 @@ import { Fragment, type ComponentChildren } from "preact";
 import { useLayoutEffect, useRef } from "preact/hooks";
 
 import type { Message } from "../client/types.ts";
-import { Clock, Cross, OneTick, TwoTicks } from "./icons.tsx";
+import { Clock, Cross, FilledTicks, OneTick, TwoTicks } from "./icons.tsx";
 import { delivery, marks } from "./words.ts";
 
 const GROUP_MS = 3 * 60 * 1000;
@@ -60,6 +60,7 @@ function State({ message }: { message: Message }) {
       {message.delivery === "sending" && <Clock />}
       {message.delivery === "stored" && <OneTick />}
       {message.delivery === "delivered" && <TwoTicks />}
+      {message.delivery === "read" && <FilledTicks />}
       {message.delivery === "failed" && <Cross />}
     </span>
   );

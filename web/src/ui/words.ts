@@ -6,6 +6,7 @@ export const delivery: Record<Delivery, string> = {
   sending: "Sending",
   stored: "Sent",
   delivered: "Delivered",
+  read: "Read",
   failed: "Not sent",
 };
 
@@ -112,7 +113,7 @@ export const customerAlarms: Record<Alarm["code"], AlarmWords> = {
   },
   "roster-expired": {
     title: "Your keys were not renewed in time, so visitors cannot write to you.",
-    text: "Log in with your recovery kit on another device or browser to renew them. Nothing that you received is lost.",
+    text: "Renew them with your password, in the settings. Nothing that you received is lost.",
   },
   "session-conflict": {
     title: "A conversation does not fit together, so nothing more is sent in it.",

@@ -1,0 +1,3 @@
+import { tellTwelveSteps } from "./twelve-steps.ts";
+
+tellTwelveSteps("chromium");
