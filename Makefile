@@ -239,9 +239,25 @@ $(ASAN)/t/unit/%: $(ASAN)/obj/t/unit/%.o \
 	@mkdir -p $(@D)
 	@$(CC) $(SANITIZE) -o $@ $^ $(LIBS) -lcmocka -ljansson
 
+# What is preloaded into the real programs, to make the machine fail.
+PRELOAD := $(patsubst %.c,$(BUILD)/%.so,$(wildcard t/preload/*.c))
+
+$(BUILD)/t/preload/%.so: t/preload/%.c | $(BUILD)/.deps-build
+	@mkdir -p $(@D)
+	@$(CC) -std=gnu11 $(CFLAGS) $(WARN) -fPIC -shared $< -o $@ -ldl
+
+NGINX_TESTS := $(BUILD)/.deps-test $(BUILD)/$(SO) $(TOOLS) $(PRELOAD) \
+               $(BUILD)/sealchatd $(BUILD)/bench/load
+
 .PHONY: test-nginx
-test-nginx: $(BUILD)/.deps-test $(ASAN)/$(SO) $(BUILD)/$(SO) $(TOOLS) ## the module in the real nginx
+test-nginx: $(NGINX_TESTS) $(ASAN)/$(SO) ## the module in the real nginx
 	@t/run-tap t/*.t
+
+# Without those whose subject is time and memory.
+.PHONY: test-nginx-valgrind
+test-nginx-valgrind: $(NGINX_TESTS) ## the same under valgrind, some minutes
+	@SEALCHAT_VALGRIND=1 t/run-tap \
+	    $(filter-out t/disk.t t/growth.t t/others.t t/pressure.t,$(wildcard t/*.t))
 
 .PHONY: test-web
 test-web: $(BUILD)/.deps-test asan all ## vectors, codec, cryptography, the twelve steps in Node
