@@ -267,6 +267,27 @@ test-web: $(BUILD)/.deps-test asan all ## vectors, codec, cryptography, the twel
 test-browser: $(BUILD)/.deps-test asan all ## the twelve steps in Chromium
 	@cd web && $(abspath $(NODE)) test.mjs browser
 
+# libFuzzer wants clang; what it finds new goes to build/fuzz.
+FUZZERS := $(patsubst t/fuzz/%.c,$(BUILD)/fuzz/%,$(wildcard t/fuzz/*.c))
+SECONDS ?= 60
+
+.PHONY: fuzz
+fuzz: $(FUZZERS) ## fuzz every parser of the C code, SECONDS=n each
+	@for f in $(notdir $(FUZZERS)); do \
+	    echo "== $$f"; mkdir -p $(BUILD)/fuzz/found/$$f; \
+	    $(BUILD)/fuzz/$$f -max_total_time=$(SECONDS) -max_len=24576 \
+	        -verbosity=0 -print_final_stats=1 \
+	        -artifact_prefix=$(BUILD)/fuzz/$$f- \
+	        $(BUILD)/fuzz/found/$$f t/fuzz/corpus/$$f; \
+	done
+
+FUZZED_C := $(PROTO_C) sidecar/config.c sidecar/log.c ngx_module/ws_frame.c
+
+$(BUILD)/fuzz/%: t/fuzz/%.c t/fuzz/fuzz.h $(FUZZED_C) $(HEADERS)
+	@mkdir -p $(@D)
+	@clang -std=gnu11 -g -O1 -fsanitize=fuzzer,address,undefined \
+	    -fno-sanitize-recover=undefined $(INC) $(CPKG) -o $@ $< $(FUZZED_C) $(LIBS)
+
 .PHONY: lint
 lint: $(BUILD)/.deps-test all ## cppcheck, clang-tidy, shellcheck
 	cppcheck -q --std=c11 --enable=warning,performance,portability \

@@ -188,16 +188,24 @@ sc_cid_write(char out[SC_CID_TEXT + 1], const uint8_t cid[32])
                       sodium_base64_VARIANT_URLSAFE_NO_PADDING);
 }
 
-/* libsodium refuses padding, foreign characters and bits left over. */
+/* libsodium refuses padding and bits left over, but takes some bytes above
+ * 0x7f for digits: so what was read has to be written the same again. */
 int
 sc_cid_read(uint8_t out[32], const char *text, size_t n)
 {
+    char   again[SC_CID_TEXT + 1];
     size_t written;
 
-    return n == SC_CID_TEXT
-           && sodium_base642bin(out, 32, text, n, NULL, &written, NULL,
-                                sodium_base64_VARIANT_URLSAFE_NO_PADDING) == 0
-           && written == 32;
+    if (n != SC_CID_TEXT
+        || sodium_base642bin(out, 32, text, n, NULL, &written, NULL,
+                             sodium_base64_VARIANT_URLSAFE_NO_PADDING) != 0
+        || written != 32)
+    {
+        return 0;
+    }
+
+    sc_cid_write(again, out);
+    return memcmp(again, text, n) == 0;
 }
 
 int

@@ -173,6 +173,15 @@ test_cid_text(void **state)
     }
     assert_int_equal(canonical, 16);
 
+    /* and each other one any of the 64, among all bytes */
+    canonical = 0;
+    for (i = 0; i < 256; i++) {
+        sc_cid_write(text, world.cid);
+        text[20] = (char) i;
+        canonical += (unsigned) sc_cid_read(cid, text, SC_CID_TEXT);
+    }
+    assert_int_equal(canonical, 64);
+
     sc_cid_write(text, world.cid);
     assert_false(sc_cid_read(cid, text, SC_CID_TEXT - 1));
     assert_false(sc_cid_read(cid, text, SC_CID_TEXT + 1));
