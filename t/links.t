@@ -64,6 +64,27 @@ subtest 'many sessions share one link' => sub {
     $chat->finish;
 };
 
+subtest 'messages of many browsers leave together' => sub {
+    my $chat = SealChat::Chat->new(shipped => 1, log_level => 'error');
+    my @sessions = map { $chat->connect } 1 .. 100;
+    $_->echoes('warm') for @sessions;
+    my ($worker) = $chat->nginx->worker_pids;
+    my $writes = sub {
+        SealChat::Nginx::slurp("/proc/$worker/io") =~ /^syscw: (\d+)/m;
+        return $1;
+    };
+    kill STOP => $worker;
+    $_->send('together') for @sessions;
+    my $before = $writes->();
+    kill CONT => $worker;
+    is(scalar(grep { $_->read->{payload} eq 'together' } @sessions), 100,
+       '100 messages come back');
+    # One write for each browser's echo; those to the sidecar are few.
+    my $n = $writes->() - $before - 100;
+    cmp_ok($n, '<', 10, "$n writes took them to the sidecar");
+    $chat->finish;
+};
+
 subtest 'a browser that vanishes' => sub {
     my $chat = SealChat::Chat->new;
     my $ws = $chat->connect;
@@ -118,6 +139,7 @@ subtest 'a sidecar that dies, and comes back' => sub {
 };
 
 for my $case (['--garbage', qr/invalid record: unknown kind of record/],
+              ['--oversize', qr/invalid record: record payload above 65536/],
               ['--truncate', qr/closed the link within a record/]) {
     subtest "a sidecar that sends $case->[0]" => sub {
         my $chat = SealChat::Chat->new(echo => [$case->[0]]);
