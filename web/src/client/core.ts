@@ -2,6 +2,7 @@
 // listeners, and the tabs.  One tab, chosen by a lock, owns the connection; the
 // others write to the storage, tell it by a channel, and show what it tells.
 
+import { BodyKind } from "../wire/body.ts";
 import type { Bytes } from "../wire/bytes.ts";
 import { AlarmError } from "./alarm.ts";
 import { Connection, type Serve } from "./connection.ts";
@@ -148,8 +149,8 @@ export class Core {
     // Who has written is not writing any more.
     for (const [key, value] of all) {
       if (!key.startsWith("m/") || value === undefined) continue;
-      const { sid, sender } = value as MessageRecord;
-      this.typing.ends(sid, sender);
+      const { sid, sender, kind } = value as MessageRecord;
+      if (kind === BodyKind.text) this.typing.ends(sid, sender);
     }
   }
 
@@ -183,7 +184,7 @@ export class Core {
       const upTo = this.#seen.get(sid)!;
       this.#seen.delete(sid);
       if (this.closed || this.status.alarm || this.view.isDeleted(sid)) return;
-      void transcript.composeReceipt(sid, upTo);
+      this.unwatched(transcript.composeReceipt(sid, upTo));
     });
   }
 
@@ -197,8 +198,10 @@ export class Core {
     const now = this.#o.platform.now();
     const roster = this.rosters.highest;
     if (!roster) return;
+    const is = validity(roster, now);
     const ending =
-      validity(roster, now) === "ending" || roster.notAfter - now < warnBefore;
+      is === "ending" ||
+      (is === "valid" && roster.notAfter - now < warnBefore);
     this.#set({ warning: ending ? "roster-ending" : undefined });
     try {
       this.rosters.usable(now);
@@ -226,6 +229,16 @@ export class Core {
       this.alarm(error.alarm);
       throw new ClientError("alarm", error.message);
     }
+  }
+
+  /** Work that nobody waits for: an alarm is all that comes of a failure. */
+  unwatched(work: Promise<void>): void {
+    void work.catch((error) => {
+      if (error instanceof AlarmError) this.alarm(error.alarm);
+      else if (!(error instanceof ClientError) && !this.closed) {
+        console.error("sealchat:", error);
+      }
+    });
   }
 
   emit(): void {

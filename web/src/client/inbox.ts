@@ -16,9 +16,9 @@ import { deviceListOf } from "./devices.ts";
 import { ClientError } from "./errors.ts";
 import { endsOfOutbox, Exchange, sourceOf } from "./exchange.ts";
 import type { InboxOptions } from "./index.ts";
+import { verifyHello } from "./judge.ts";
 import type { Platform } from "./platform.ts";
 import { keys } from "./records.ts";
-import { verifyHello } from "./judge.ts";
 import { pinRoster, type KnownRoster } from "./roster.ts";
 import { Signals } from "./signals.ts";
 import { ServiceError, type Stream } from "./stream.ts";
@@ -349,8 +349,7 @@ export class CustomerInbox implements Inbox {
     core.exchange = exchange;
     this.#stream = stream;
     this.#removeEnded();
-    const failed = this.#survey(stream);
-    failed.catch(() => stream.close());
+    this.#survey(stream).catch(() => stream.close());
     await exchange.run(answer, ends);
     this.#stream = undefined;
     return true;
@@ -405,12 +404,7 @@ export class CustomerInbox implements Inbox {
    * their visitors run. */
   async #survey(stream: Stream): Promise<void> {
     const core = this.#core!;
-    if (this.#surveyed) {
-      for (const sid of core.view.sids()) {
-        if (!core.view.release(sid)) await this.#look(stream, sid);
-      }
-      return;
-    }
+    if (this.#surveyed) return;
     const missing = new Set(core.view.sids());
     let from: Bytes = ZERO_ID;
     do {

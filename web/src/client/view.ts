@@ -46,7 +46,7 @@ export class View {
   }
 
   sids(): string[] {
-    return [...new Set([...this.#records.keys(), ...this.#held.keys()])];
+    return [...this.#records.keys()];
   }
 
   drafts(): [string, Draft][] {

@@ -261,12 +261,18 @@ export class Visitor implements VisitorChat {
   }
 
   #changed(changed: readonly string[]): void {
-    void this.#adopt().then(() => {
-      // Whoever owns the connection goes on if this tab goes.
-      if (this.#core && !this.#closed && this.#hasErrand) this.#core.connect();
-    });
+    this.#core?.unwatched(this.#follow(changed));
+  }
+
+  /** Another tab wrote these. */
+  async #follow(changed: readonly string[]): Promise<void> {
+    await this.#adopt();
+    const core = this.#core;
+    if (!core || this.#closed) return;
+    // This tab goes on if the one with the connection goes.
+    if (this.#hasErrand) core.connect();
     const drafted = changed.some((key) => key.startsWith(keys.drafts));
-    if (drafted && this.#core) void this.#sendDrafts(this.#core);
+    if (drafted) await this.#sendDrafts(core);
   }
 
   async #serve(stream: Stream, ready: () => void): Promise<boolean> {
