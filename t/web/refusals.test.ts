@@ -271,8 +271,8 @@ describe("a conversation through a service that lies", () => {
   const texts = (c?: { messages: readonly { text: string }[] }) =>
     c?.messages.map((m) => m.text) ?? [];
 
-  async function begin(first: string) {
-    const chat = await chatThroughProxy();
+  async function begin(first: string, options: { now?: () => number } = {}) {
+    const chat = await chatThroughProxy(options);
     await chat.send(first);
     const fresh = () => chat.safetyNumber && inbox.conversations.find(
       (c) => c.safetyNumber === chat.safetyNumber);
@@ -337,6 +337,85 @@ describe("a conversation through a service that lies", () => {
       seen()!.messages.filter((m) => m.mine).map((m) => m.delivery),
       ["stored", "stored"]);
     chat.close();
+  });
+
+  describe("after retention", () => {
+    const DAY = 24 * HOUR;
+
+    /** A chat whose clock can be put forward. */
+    async function old() {
+      let ahead = 0;
+      const begun = await begin("one", { now: () => Date.now() + ahead });
+      return { ...begun, pass: (ms: number) => void (ahead += ms) };
+    }
+
+    /** Drops deliveries by their count, and from the history what is not among
+     * the newest; what is left was stored that much later. */
+    function forget(gone: readonly number[], left: number, later = 0): void {
+      const count = new Map<string, number>();
+      proxy.tampering = {
+        toClient(bytes) {
+          const frame = f.openFrame(bytes);
+          if (frame.name === "deliver") {
+            const deliver = f.decodeDeliver(frame.body);
+            const hex = Buffer.from(deliver.envelope).toString("hex");
+            if (!count.has(hex)) count.set(hex, count.size + 1);
+            if (gone.includes(count.get(hex)!)) return [];
+            const time = deliver.time + later;
+            return [f.encodeDeliver(frame.tag, { ...deliver, time })];
+          }
+          if (frame.name !== "messages") return [bytes];
+          const page = f.decodeMessages(frame.body);
+          const messages = page.messages.slice(0, left).filter(
+            (m) => !gone.includes(
+              count.get(Buffer.from(m.envelope).toString("hex")) ?? 0));
+          return [f.encodeMessages(frame.tag, { ...page, messages })];
+        },
+      };
+    }
+
+    async function reply(sid: string, chat: VisitorChat, text: string) {
+      await inbox.send(sid, text);
+      await until(text, () => texts(chat).includes(text));
+    }
+
+    test("a beginning that is gone is said to be", async () => {
+      const { chat, sid, pass } = await old();
+      forget([1, 2], 1);
+      await inbox.send(sid, "gone");
+      await inbox.send(sid, "gone too");
+      pass(8 * DAY);
+      await reply(sid, chat, "left");
+      await until("the mark",
+        () => chat.messages.at(-1)!.mark === "beginning-missing");
+      await reply(sid, chat, "and on");
+      assert.equal(chat.messages.at(-1)!.mark, undefined);
+      chat.close();
+    });
+
+    test("what is dropped behind it is a gap", async () => {
+      const { chat, sid, pass } = await old();
+      forget([2], 128);
+      await reply(sid, chat, "here");
+      pass(8 * DAY);
+      await inbox.send(sid, "dropped");
+      await reply(sid, chat, "later");
+      await sleep(300);
+      assert.equal(chat.messages.at(-1)!.mark, "gap");
+      chat.close();
+    });
+
+    test("what is younger cannot have been removed", async () => {
+      const { chat, sid, pass } = await old();
+      forget([2], 1, 2 * DAY);
+      await reply(sid, chat, "here");
+      pass(8 * DAY);
+      await inbox.send(sid, "dropped");
+      await reply(sid, chat, "later");
+      await sleep(300);
+      assert.equal(chat.messages.at(-1)!.mark, "gap");
+      chat.close();
+    });
   });
 
   test("garbage is acknowledged, and the next message arrives", async () => {

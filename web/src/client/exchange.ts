@@ -283,13 +283,19 @@ export class Exchange {
       if (this.#searched.get(sid) === wanted) continue;
       this.#searched.set(sid, wanted);
       let found = false;
+      const shown = new Map<string, number>();
       for await (const handed of this.#history(sid)) {
         await transcript.receive(handed, this.#source);
+        const envelope = decodeEnvelope(handed.envelope);
+        if (!envelope) continue;
+        const sender = toHex(envelope.signkeyId);
+        shown.set(sender, Math.min(envelope.seq, shown.get(sender) ?? Infinity));
         found = !(await transcript.missing()).has(sid);
         if (found) break;
       }
       if (found) continue;
-      await transcript.excuseBeginning(sid, platform.now() - SHORTEST_RETENTION);
+      await transcript.excuseBeginning(
+        sid, platform.now() - SHORTEST_RETENTION, shown);
     }
   }
 }

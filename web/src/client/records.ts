@@ -104,6 +104,7 @@ export const keys = {
   messages: "m/",
   number: (sid: string, sender: string, seq: number) =>
     `q/${sid}/${sender}/${digits(seq)}`,
+  numbers: (sid: string, sender: string) => `q/${sid}/${sender}/`,
   gap: (sid: string, missing: string, id: string) =>
     `g/${sid}/${missing}/${id}`,
   gapsOf: (sid: string, missing = "") =>

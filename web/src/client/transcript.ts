@@ -596,9 +596,16 @@ export class Transcript {
     return out;
   }
 
-  /** The history was read to its end.  What is still missing is excused only
-   * if the session is older than the shortest retention. */
-  async excuseBeginning(sid: string, oldest: number): Promise<void> {
+  /**
+   * The history was read to its end; shown: the lowest number that it had of
+   * each sender.  What is still missing is excused only if the session is older
+   * than the shortest retention, and only where a sender's messages begin.
+   */
+  async excuseBeginning(
+    sid: string,
+    oldest: number,
+    shown: ReadonlyMap<string, number>,
+  ): Promise<void> {
     await this.#locked(sid, async (batch) => {
       const state = await batch.get<SessionState>(keys.session(sid));
       const hello = state && decodeHello(state.hello);
@@ -606,13 +613,32 @@ export class Transcript {
       for (const [key] of await batch.list(keys.gapsOf(sid))) {
         const [, , missing, id] = key.split("/") as [string, string, string, string];
         if (await batch.get(keys.message(sid, missing))) continue;
-        batch.delete(key);
         const record = await batch.get<MessageRecord>(keys.message(sid, id));
+        const begins =
+          record?.seq === shown.get(record?.sender ?? "") &&
+          !(await this.#hasEarlier(batch, record!, oldest));
+        if (record && !record.accepted && !begins) continue;
+        batch.delete(key);
         if (record && !record.accepted) {
           await this.#accept(batch, record, "beginning-missing");
         }
       }
     });
+  }
+
+  /** Whether an earlier message of its sender is here that the service cannot
+   * have removed yet, let alone what came after it. */
+  async #hasEarlier(
+    batch: Batch,
+    { sid, sender, seq }: MessageRecord,
+    oldest: number,
+  ): Promise<boolean> {
+    for (const [key, id] of await batch.list<string>(keys.numbers(sid, sender))) {
+      if (key >= keys.number(sid, sender, seq)) break;
+      const earlier = await batch.get<MessageRecord>(keys.message(sid, id));
+      if (earlier && earlier.time > oldest) return true;
+    }
+    return false;
   }
 }
 
