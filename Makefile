@@ -251,7 +251,7 @@ NGINX_TESTS := $(BUILD)/.deps-test $(BUILD)/$(SO) $(TOOLS) $(PRELOAD) \
 
 .PHONY: test-nginx
 test-nginx: $(NGINX_TESTS) $(ASAN)/$(SO) ## the module in the real nginx
-	@t/run-tap t/*.t
+	@JOBS=2 t/run-tap t/*.t
 
 # Without those whose subject is time and memory.
 .PHONY: test-nginx-valgrind

@@ -153,7 +153,7 @@ sub start {
     while (time < $until) {
         my $socket = IO::Socket::INET->new(PeerAddr => '127.0.0.1',
                                            PeerPort => $self->{port});
-        return $self if $socket;
+        return $self if $socket && $self->worker_pids;
         if (waitpid($self->{pid}, WNOHANG) == $self->{pid}) {
             delete $self->{pid};
             die "nginx did not start:\n" . $self->error_log
