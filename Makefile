@@ -221,11 +221,15 @@ PORT ?= 8080
 
 # --- tests -------------------------------------------------------------------
 
-TEST_PARTS := test-unit test-nginx test-web test-browser
+TEST_PARTS := test-unit test-model test-crash test-nginx test-web test-browser
 
 .PHONY: test
 test: ## run all tests; the last line is N passed, N failed
 	@t/run-parts $(TEST_PARTS)
+
+.PHONY: test-long
+test-long: test-crash-build ## what takes too long for every time: 200 kills and more
+	@t/crash/run 80 20
 
 .PHONY: asan
 asan: $(ASAN)/$(SO) $(ASAN)/sealchatd
@@ -238,6 +242,53 @@ $(ASAN)/t/unit/%: $(ASAN)/obj/t/unit/%.o \
         $(call aobj,$(filter-out sidecar/sealchatd.c,$(SIDECAR_C)) ngx_module/ws_frame.c)
 	@mkdir -p $(@D)
 	@$(CC) $(SANITIZE) -o $@ $^ $(LIBS) -lcmocka -ljansson
+
+.PHONY: test-model
+test-model: $(BUILD)/.deps-test ## the model of commit and redelivery, in Spin
+	@t/model/run
+
+comma   := ,
+CRASH   := $(BUILD)/crash
+CRASH_C := crash client ledger readback disk
+# What a test build of sealchatd has in its place (t/crash/fault.c).
+WRAPPED := sc_store_open sc_store_apply sc_txn_write sc_txn_commit \
+           sc_hot_publish sc_checkpoint sc_link_flush_all uv_async_send \
+           clock_gettime
+WRAP     = $(patsubst %,-Wl$(comma)--wrap=%,$(1))
+
+.PHONY: test-crash test-crash-build
+test-crash: test-crash-build ## kill -9, steps of a commit, lost writes, faults
+	@t/crash/run
+
+test-crash-build: $(BUILD)/.deps-test $(ASAN)/sealchatd $(BUILD)/sealchatd \
+        $(CRASH)/crash $(CRASH)/faults $(CRASH)/libunsynced.so \
+        $(CRASH)/sealchatd-faults $(CRASH)/sealchatd-nosync \
+        $(CRASH)/sealchatd-nometasync
+
+$(CRASH)/crash: $(call obj,$(CRASH_C:%=t/crash/%.c) $(PROTO_C))
+	@mkdir -p $(@D)
+	@$(CC) $(CFLAGS) -o $@ $^ $(LIBS) -lcmocka
+
+$(CRASH)/faults: $(call aobj,t/crash/faults.c \
+        $(filter-out sidecar/sealchatd.c,$(SIDECAR_C)))
+	@mkdir -p $(@D)
+	@$(CC) $(SANITIZE) -o $@ $^ $(LIBS) -lcmocka
+
+$(CRASH)/libunsynced.so: t/crash/libunsynced.c t/crash/undo.h
+	@mkdir -p $(@D)
+	@$(CC) -std=gnu11 $(CFLAGS) $(WARN) -fPIC -shared -o $@ $< -ldl
+
+$(CRASH)/sealchatd-faults: $(call obj,t/crash/fault.c $(SIDECAR_C))
+	@mkdir -p $(@D)
+	@$(CC) $(CFLAGS) $(call WRAP,$(WRAPPED)) -o $@ $^ $(LIBS) -ldl
+
+# These acknowledge before the disk has it: tests must fail with them.
+$(CRASH)/sealchatd-nosync:     EARLY := MDB_NOSYNC
+$(CRASH)/sealchatd-nometasync: EARLY := MDB_NOMETASYNC
+$(CRASH)/sealchatd-no%: t/crash/fault.c $(call obj,$(SIDECAR_C))
+	@mkdir -p $(@D)
+	@$(CC) -std=gnu11 $(CFLAGS) $(WARN) $(INC) $(CPKG) -DSC_EARLY=$(EARLY) \
+	    $(call WRAP,$(WRAPPED) mdb_env_open) -o $@ $^ $(LIBS) -ldl
 
 # What is preloaded into the real programs, to make the machine fail.
 PRELOAD := $(patsubst %.c,$(BUILD)/%.so,$(wildcard t/preload/*.c))
@@ -294,7 +345,7 @@ lint: $(BUILD)/.deps-test all ## cppcheck, clang-tidy, shellcheck
 	    --inline-suppr --error-exitcode=1 -Iinclude -Isidecar \
 	    sidecar t/tools bench
 	clang-tidy --quiet $(SIDECAR_C) -- -std=gnu11 $(INC) $(CPKG)
-	shellcheck .ci/run packaging/*.sh bench/*.sh
+	shellcheck .ci/run packaging/*.sh bench/*.sh t/crash/run t/model/run
 
 
 .PHONY: clean

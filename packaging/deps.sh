@@ -12,7 +12,7 @@ build_packages='gcc make pkg-config libc6-dev nginx nginx-dev libssl-dev
     ca-certificates'
 test_packages='perl libcmocka-dev libjansson-dev libasan8 libubsan1
     libtest-base-perl libprotocol-websocket-perl chromium firefox-esr
-    fonts-dejavu-core cppcheck clang-tidy shellcheck'
+    fonts-dejavu-core cppcheck clang-tidy shellcheck spin strace'
 bench_packages='libnginx-mod-nchan'
 
 node_wanted=22

@@ -133,6 +133,7 @@ sub ends {
 open my $trace, '<', $ARGV[0] or die "$ARGV[0]: $!\n";
 
 while (<$trace>) {
+    die "the trace has cut a string\n" if /"\.\.\./;
     if (/^(\d+) +(\w+)\((.*) <unfinished \.\.\.>$/) {
         $unfinished{$1} = [$2, $3];
         begins($1, $2, $3);
