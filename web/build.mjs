@@ -3,6 +3,9 @@
 //   node build.mjs        everything that `make web` ships
 //   node build.mjs demo   build/demo.mjs, which `make demo` runs
 //
+// The widget is written twice: under its plain name, and under an address that
+// holds its hash, where a release stays for good (docs/operations.md).
+//
 // dist/manifest.json is written last: the SRI hash and sizes of each output.
 
 import { createHash } from "node:crypto";
@@ -11,11 +14,14 @@ import { dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { gzipSync } from "node:zlib";
 import * as esbuild from "esbuild";
+import { minify } from "terser";
 
 import { hpke } from "./hpke.mjs";
 
 export const web = dirname(fileURLToPath(import.meta.url));
 export const dist = join(web, "dist");
+
+const WIDGET = "sealchat-widget.js";
 
 // Tests lie outside web/, so packages are looked up here for them too.
 const common = {
@@ -88,8 +94,26 @@ const cssAsText = {
 
 const src = (...parts) => join(web, "src", ...parts);
 
+/** Its words are UTF-8, and the mark at its beginning says so to pages of any
+ * other encoding. */
 async function widget() {
-  return bundleForBrowser(src("widget", "main.tsx"), { plugins: [cssAsText] });
+  const bundle = await bundleForBrowser(src("widget", "main.tsx"), {
+    charset: "utf8",
+    plugins: [cssAsText],
+  });
+  const { code } = await minify(bundle, {
+    ecma: 2020,
+    compress: { passes: 3 },
+  });
+
+  return `\ufeff${code}`;
+}
+
+/** Where this release of the widget stays: see src/ui/snippet.ts. */
+function lastingName(text) {
+  const hash = createHash("sha384").update(text).digest("hex");
+
+  return join("widget", hash.slice(0, 32), WIDGET);
 }
 
 const icon =
@@ -101,7 +125,7 @@ const icon =
 
 /** One file that allows no other script or style than its own. */
 async function inbox(manifest) {
-  const sri = manifest["sealchat-widget.js"].integrity;
+  const sri = manifest[WIDGET].integrity;
   const script = await bundleForBrowser(src("inbox", "main.tsx"), {
     define: { SEALCHAT_WIDGET_SRI: JSON.stringify(sri) },
   });
@@ -141,7 +165,7 @@ async function inbox(manifest) {
 
 /** Each page output: its name in dist, and what makes its text. */
 const outputs = {
-  "sealchat-widget.js": widget,
+  [WIDGET]: widget,
   "inbox.html": inbox,
 };
 
@@ -151,6 +175,11 @@ async function main() {
   for (const [name, make] of Object.entries(outputs)) {
     const text = await make(manifest);
     await writeFile(join(dist, name), text);
+    if (name === WIDGET) {
+      const lasting = join(dist, lastingName(text));
+      await mkdir(dirname(lasting), { recursive: true });
+      await writeFile(lasting, text);
+    }
     manifest[name] = {
       integrity: sri(text),
       bytes: Buffer.byteLength(text),

@@ -128,7 +128,7 @@ describe("a chat that cannot be verified or reached", () => {
     await visitor.open();
     await visitor.write("Is this thing on?");
     await visitor.sees("Is this thing on?", "Sending");
-    await visitor.page.getByText("Keep this page open").waitFor();
+    await visitor.page.getByText("Your message is kept on this device").waitFor();
     await screenshot(visitor.page, "widget-first-offline");
 
     await site.startSidecar();

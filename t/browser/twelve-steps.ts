@@ -281,7 +281,7 @@ function twelveSteps(): void {
     await visitor.launcher.locator(".badge").waitFor();
     assert.match(
       (await visitor.launcher.getAttribute("aria-label")) ?? "",
-      /1 unread message$/,
+      /Unread messages: 1$/,
     );
     await picture(visitor.page, "launcher-unread");
     await visitor.open();

@@ -46,6 +46,10 @@ export function pageLocations(): string {
         index inbox.html;
         location = /sealchat-widget.js {
             add_header Access-Control-Allow-Origin *;
+        }
+        location /widget/ {
+            add_header Access-Control-Allow-Origin *;
+            add_header Cache-Control "public, max-age=31536000, immutable";
         }`;
 }
 

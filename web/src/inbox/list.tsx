@@ -60,7 +60,7 @@ function lastLine(conversation: Conversation): string {
   const last = conversation.messages.at(-1);
 
   if (last === undefined) return "No messages yet";
-  if (last.text === "" && last.mark !== undefined) return marks[last.mark].short;
+  if (last.text === "" && last.mark !== undefined) return marks[last.mark];
 
   return inert(last.mine ? `You: ${last.text}` : last.text);
 }

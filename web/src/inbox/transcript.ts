@@ -14,7 +14,7 @@ function stamp(time: number): string {
 
 function lineOf(message: Message, visitor: string): string {
   const who = message.mine ? `You (${deviceName(message.sender)})` : visitor;
-  const mark = message.mark && `[${marks[message.mark].short}]`;
+  const mark = message.mark && `[${marks[message.mark]}]`;
   const said = [mark, inert(message.text)].filter((part) => part).join(" ");
 
   // A line that goes on cannot pass for the next message.

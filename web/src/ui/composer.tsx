@@ -5,6 +5,7 @@ import type { Ref } from "preact";
 import { useLayoutEffect, useRef, useState } from "preact/hooks";
 
 import { Send } from "./icons.tsx";
+import { count, shared } from "./language.ts";
 
 /** The longest message, in bytes of UTF-8: include/sealchat/limits.h. */
 const CONTENT_MAX = 16384;
@@ -18,6 +19,8 @@ export interface ComposerProps {
   send: (text: string) => Promise<void>;
   /** Something is being written. */
   typed?: () => void;
+  /** Keeps what is not sent yet while the composer is away. */
+  draft?: { text: string };
   field?: Ref<HTMLTextAreaElement>;
 }
 
@@ -27,14 +30,12 @@ function problemOf(text: string): string | undefined {
 
   const excess = encoder.encode(text).length - CONTENT_MAX;
 
-  return excess > 0
-    ? `This message is too long by ${excess.toLocaleString()} bytes. Send it in parts.`
-    : undefined;
+  return excess > 0 ? shared.tooLong.replace("#", count(excess)) : undefined;
 }
 
 export function Composer(props: ComposerProps) {
-  const { label, placeholder, send, typed, field } = props;
-  const [text, setText] = useState("");
+  const { label, placeholder, send, typed, draft, field } = props;
+  const [text, setText] = useState(draft?.text ?? "");
   const [failure, setFailure] = useState<string>();
   const area = useRef<HTMLTextAreaElement>(null);
 
@@ -45,6 +46,8 @@ export function Composer(props: ComposerProps) {
     element.style.height = "auto";
     element.style.height = `${element.scrollHeight + 2}px`;
   }, [text]);
+
+  if (draft) draft.text = text;
 
   const problem = problemOf(text) ?? failure;
   const ready = text.trim() !== "" && problemOf(text) === undefined;
@@ -61,9 +64,7 @@ export function Composer(props: ComposerProps) {
       await send(written);
     } catch {
       setText((since) => (since === "" ? written : `${written}\n${since}`));
-      setFailure(
-        "This message could not be kept on this device, so it was not sent. Free some storage and try again.",
-      );
+      setFailure(shared.notKept);
     }
   };
 
@@ -110,7 +111,7 @@ export function Composer(props: ComposerProps) {
       <button
         type="submit"
         class="button main round"
-        aria-label="Send"
+        aria-label={shared.send}
         aria-disabled={!ready}
       >
         <Send />

@@ -46,14 +46,26 @@ export const Back = () => (
   </Icon>
 );
 
+export const Down = () => (
+  <Icon>
+    <path d="M10 4v11.5M5 10.7l5 5 5-5" />
+  </Icon>
+);
+
+export const More = () => (
+  <Icon>
+    <path d="M4.5 10h.1M10 10h.1M15.5 10h.1" stroke-width="2.4" />
+  </Icon>
+);
+
 export const Send = () => (
   <Icon>
     <path d="M10 16V4.5M5 9.3l5-5 5 5" />
   </Icon>
 );
 
-export const Warning = () => (
-  <Icon>
+export const Warning = ({ size = 20 }) => (
+  <Icon size={size}>
     <path d="M10 3.2l7.5 13.3h-15zM10 8v4M10 14.2v.1" />
   </Icon>
 );

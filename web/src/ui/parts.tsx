@@ -4,6 +4,7 @@ import { useEffect, useReducer, useRef } from "preact/hooks";
 
 import type { Alarm, Link, Subscribe } from "../client/types.ts";
 import { Warning } from "./icons.tsx";
+import { shared } from "./language.ts";
 import type { AlarmWords } from "./words.ts";
 
 /** Renders again whenever the client says that something changed. */
@@ -52,7 +53,12 @@ export function SafetyNumber({ number }: { number: string }) {
   const groups = number.split(/\s+/).filter((group) => group !== "");
 
   return (
-    <p class="safety" aria-label={`Safety number: ${groups.join(", ")}`} role="img">
+    <p
+      class="safety"
+      aria-label={`${shared.safetyNumber}: ${groups.join(", ")}`}
+      role="img"
+      dir="ltr"
+    >
       {groups.map((group, index) => (
         <span key={index}>{group}</span>
       ))}
@@ -63,7 +69,7 @@ export function SafetyNumber({ number }: { number: string }) {
 /** Stands where messages will be, until what is stored has been read. */
 export function Bones() {
   return (
-    <div class="bones" role="status" aria-label="Loading">
+    <div class="bones" role="status" aria-label={shared.loading}>
       <div class="bone" style={{ width: "58%" }} />
       <div class="bone" style={{ width: "72%" }} />
       <div class="bone" style={{ width: "44%", marginInlineStart: "auto" }} />

@@ -1,5 +1,7 @@
 // The line that goes on the customer's site.
 
+import { releaseName } from "./release.ts";
+
 export interface SnippetParts {
   /** Origin of the service. */
   readonly service: string;
@@ -19,9 +21,14 @@ function escaped(text: string): string {
     .replaceAll("<", "&lt;");
 }
 
+/** Where a release of the widget stays for good: its address holds its hash. */
+export function widgetPath(integrity: string): string {
+  return `/widget/${releaseName(integrity).slice(0, 32)}/sealchat-widget.js`;
+}
+
 export function snippetText(parts: SnippetParts): string {
   const attributes = [
-    `src="${parts.service}/sealchat-widget.js"`,
+    `src="${parts.service}${widgetPath(parts.integrity)}"`,
     `integrity="${parts.integrity}"`,
     `crossorigin="anonymous"`,
     `data-cid="${parts.cid}"`,

@@ -1,8 +1,25 @@
-// Words that both faces use: states, marks, alarms.
+// Words that both faces use: states, marks, the composer.  The widget brings
+// them in its visitor's language (language.ts); the inbox speaks English.
 
 import type { Alarm, Delivery, Mark } from "../client/types.ts";
 
-export const delivery: Record<Delivery, string> = {
+export interface SharedWords {
+  readonly delivery: Record<Delivery, string>;
+  readonly marks: Record<Mark, string>;
+  /** What lies behind a mark, in three cases. */
+  readonly markWaits: string;
+  readonly markDamaged: string;
+  readonly markAlarming: string;
+  readonly send: string;
+  readonly loading: string;
+  readonly latest: string;
+  readonly safetyNumber: string;
+  /** "#" stands for a count of bytes. */
+  readonly tooLong: string;
+  readonly notKept: string;
+}
+
+export const delivery: SharedWords["delivery"] = {
   sending: "Sending",
   stored: "Sent",
   delivered: "Delivered",
@@ -10,88 +27,35 @@ export const delivery: Record<Delivery, string> = {
   failed: "Not sent",
 };
 
-interface Explained {
-  readonly short: string;
-  readonly long: string;
-  readonly alarming: boolean;
-}
+export const marks: SharedWords["marks"] = {
+  waiting: "Cannot be opened yet",
+  gap: "A message before this one is missing",
+  conflicting: "Two different messages claim this place",
+  unreadable: "This message could not be opened",
+  "removed-device": "From a removed device, unverified",
+  "beginning-missing": "The beginning of this conversation is missing",
+};
 
-export const marks: Record<Mark, Explained> = {
-  waiting: {
-    short: "Cannot be opened yet",
-    long: "The key to this message has not reached this device. The message is kept, and appears as soon as the key comes.",
-    alarming: false,
-  },
-  gap: {
-    short: "A message before this one is missing",
-    long: "The sender wrote something earlier that has not arrived here. It may still come. If it does not, it was held back on its way.",
-    alarming: true,
-  },
-  conflicting: {
-    short: "Two different messages claim this place",
-    long: "That does not happen by accident. Do not rely on this message, and ask the sender by another way.",
-    alarming: true,
-  },
-  unreadable: {
-    short: "This message could not be opened",
-    long: "It was damaged, or made for somebody else. Ask the sender to write it again.",
-    alarming: false,
-  },
-  "removed-device": {
-    short: "From a removed device, unverified",
-    long: "The device that wrote this is no longer trusted, and nobody who is trusted has confirmed the message.",
-    alarming: true,
-  },
-  "beginning-missing": {
-    short: "The beginning of this conversation is missing",
-    long: "Messages before this one should be there and are not. They were held back on their way.",
-    alarming: true,
-  },
+export const english: SharedWords = {
+  delivery,
+  marks,
+  markWaits: "Its key has not come yet. It is kept, and appears with the key.",
+  markDamaged:
+    "It was damaged, or made for somebody else. Ask for it to be written again.",
+  markAlarming:
+    "Something was held back or changed on its way. Do not rely on it, and ask the sender by another way.",
+  send: "Send",
+  loading: "Loading",
+  latest: "Newest message",
+  safetyNumber: "Safety number",
+  tooLong: "Too long by # bytes. Send it in parts.",
+  notKept: "This device has no room to keep the message, so it was not sent.",
 };
 
 export interface AlarmWords {
   readonly title: string;
   readonly text: string;
 }
-
-const unverified =
-  "This site's chat could not be verified, so nothing was sent.";
-
-/** What a visitor reads: what happened, and what to do. */
-export const visitorAlarms: Record<Alarm["code"], AlarmWords> = {
-  "roster-other-identity": {
-    title: unverified,
-    text: "Ask the owner to check the chat code on this page.",
-  },
-  "roster-invalid": {
-    title: unverified,
-    text: "Ask the owner to check the chat code on this page.",
-  },
-  "roster-below-minimum": {
-    title: unverified,
-    text: "The service showed keys that the owner has replaced. Ask the owner to check the chat code on this page.",
-  },
-  "roster-contradicts": {
-    title: unverified,
-    text: "The owner's keys changed in a way that they never should. Reach the owner by another way, such as the phone.",
-  },
-  "roster-expired": {
-    title: "This chat is unavailable, so nothing was sent.",
-    text: "It works again once the owner has opened the inbox. Until then, reach the owner by another way.",
-  },
-  "session-conflict": {
-    title: "This conversation does not fit together, so nothing more is sent.",
-    text: "The service holds another message in the place of one of yours. Reach the owner by another way, such as the phone.",
-  },
-  "not-here": {
-    title: "The chat service does not know this site, so nothing was sent.",
-    text: "Ask the owner to check the chat code on this page.",
-  },
-  refused: {
-    title: "The chat service refused the connection, so nothing was sent.",
-    text: "Reload the page and try again. If that does not help, reach the owner by another way.",
-  },
-};
 
 /** What the customer reads. */
 export const customerAlarms: Record<Alarm["code"], AlarmWords> = {

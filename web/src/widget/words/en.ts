@@ -1,33 +1,48 @@
-// The widget's own words, in one place so that they can be translated.
+import { english } from "../../ui/words.ts";
+import type { Words } from "./words.ts";
 
-export const words = {
-  launcher: (name: string) => `Chat with ${name}`,
-  unread: (count: number) =>
-    count === 1 ? "1 unread message" : `${count} unread messages`,
+export const en: Words = {
+  ...english,
+  launcher: "Chat with {}",
+  unread: "Unread messages",
   close: "Close the chat",
-  back: "Back to the conversation",
-  panel: (name: string) => `Chat with ${name}`,
-  lock: (name: string) => `Only you and ${name} can read this`,
-  lockHint: "How this is kept private",
-  greeting: "Hello, how can we help? Write to us here, and come back to this page for the answer.",
+  back: "Back",
+  menu: "More",
+  lock: "Only you and {} can read this",
+  halted: "Nothing is sent from here",
+  greeting: "Hello, how can we help? You will find the answer here.",
   conversation: "Conversation",
-  compose: "Your message",
   placeholder: "Write a message",
   you: "You",
+  typing: "{} is writing",
   offline: "Waiting for a connection.",
-  offlineKept:
-    "Waiting for a connection. Your message is kept on this device.",
-  offlineHeld:
-    "Waiting for a connection. Keep this page open until your message is sent.",
+  kept: "Your message is kept on this device.",
   ending: "The owner has not renewed this chat. It may stop working soon.",
-  newMessage: (name: string, text: string) => `${name}: ${text}`,
+  closed: "This conversation is closed. Write to open it again.",
+  deleted: "This conversation is deleted.",
+  anew: "A new message begins a new one.",
   storageFailed:
-    "This browser does not let the chat keep anything on this device, so it cannot be used here. A private window is often the reason.",
+    "This browser does not let the chat keep anything, so it cannot be used here. A private window is often the reason.",
+
   safetyTitle: "Private, and how to be sure",
-  safetyHow: (name: string) =>
-    `Your messages are locked on this device, and only ${name} holds the key that opens them. The service that carries them cannot read them.`,
-  safetyNumber: "Safety number",
-  safetyCompare: (name: string) =>
-    `To be sure, compare this number with ${name}, by phone for example. If both of you see the same number, nobody is in between.`,
-  safetyLater: "The safety number appears here once you have written.",
+  safetyHow:
+    "Your messages are locked on this device, and only {} holds the key. The service that carries them cannot read them.",
+  safetyCompare:
+    "Compare this number with {}, by phone for example. If both of you see the same, nobody is in between.",
+  safetyLater: "It appears here once you have written.",
+
+  sound: "Sound",
+  copy: "Save a copy",
+  end: "End and delete",
+  endText:
+    "All messages are erased from this device and from the service. What {} has already received stays there.",
+  endYes: "Delete everything",
+  endNo: "Keep the conversation",
+
+  unverified: "This site's chat could not be verified, so nothing was sent.",
+  unavailable: "This chat is unavailable, so nothing was sent.",
+  conflict: "This conversation does not fit together, so nothing more is sent.",
+  checkCode: "Ask the owner to check the chat code on this page.",
+  otherWay: "Reach the owner by another way, such as the phone.",
+  reload: "Reload the page and try again.",
 };
