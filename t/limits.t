@@ -44,8 +44,9 @@ sub close_of {
 }
 
 subtest 'a browser that does not authenticate' => sub {
+    my $time = $ENV{SEALCHAT_VALGRIND} ? '3s' : '500ms';
     my $chat = chat(echo => ['--no-ticket'],
-                    location => 'sealchat_auth_timeout 500ms;');
+                    location => "sealchat_auth_timeout $time;");
     my $ws = $chat->connect;
     ok($ws->echoes('talks, though'), 'may talk at first');
     my ($frame, $seconds) = close_of($ws);
