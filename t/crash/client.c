@@ -321,7 +321,7 @@ prove(struct conn *conn, const struct sc_frame *frame)
     const struct owner        *o = &customer->now;
     const struct keys         *device = &o->devices[READER];
     struct sc_frame_challenge  challenge;
-    struct client              c;
+    struct client              c = { .peer = NULL };
     const uint8_t             *subject = o->account_id, *sk = o->login.sk;
     struct sc_bytes            hello = { NULL, 0 };
     uint8_t                    sig[64];

@@ -12,8 +12,8 @@ use warnings;
 
 my (%unfinished, %sync_began, %in, %out, %waiting, %is_dsync);
 my (@written, @synced);              # page runs: not synced, without meta
-my ($stored, $done, $early, $bare_metas, $failed_syncs, $syncs, $metas)
-    = (0) x 7;
+my ($stored, $done, $early, $unasked, $bare_metas, $failed_syncs, $syncs,
+    $metas) = (0) x 8;
 
 sub bytes_of { my $s = shift; $s =~ s/\\x(..)/chr hex $1/ge; return $s }
 
@@ -64,7 +64,9 @@ sub leaves {
         my ($type, $tag) = unpack 'C x n', $frame;
         next if $type != 0x86 && $type != 0x85;
 
-        my $asked = delete $waiting{"$socket $stream $tag"} or next;
+        my $asked = delete $waiting{"$socket $stream $tag"};
+        $unasked++ if !$asked && $type == 0x86;
+        next if !$asked;
         $type == 0x86 ? $stored++ : $done++;
         $early++ if !$asked->{durable};
     }
@@ -147,11 +149,11 @@ while (<$trace>) {
 }
 
 print "# $stored STORED, $done DONE, $syncs syncs, $metas meta pages\n";
-print $stored >= 100 && $done && $metas ? '' : 'not ',
-    "ok - the trace shows answers and commits\n";
+my $whole = $stored >= 100 && $done && $metas && !$unasked;
+print $whole ? '' : 'not ', "ok - the trace shows requests, commits, answers\n";
 print $early ? 'not ' : '', "ok - write, sync, meta page, answer: ",
     "in this order ($early too early)\n";
 print $bare_metas ? 'not ' : '', "ok - no meta page before a sync of all ",
     "that it speaks of ($bare_metas)\n";
 print $failed_syncs ? 'not ' : '', "ok - every sync returned 0\n";
-exit($early || $bare_metas || $failed_syncs || $stored < 100);
+exit($early || $bare_metas || $failed_syncs || !$whole);
