@@ -119,7 +119,7 @@ export class Rosters {
     if (!bytes) return undefined;
     const roster = await verifyRoster(bytes, this.#cid);
     if (roster.id !== id) return undefined;
-    if (this.#highest && roster.version <= this.#highest.version) {
+    if (this.#highest && roster.version < this.#highest.version) {
       await this.#keep([roster]);
     } else {
       await this.#advance(roster, source);

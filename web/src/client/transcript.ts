@@ -494,28 +494,46 @@ export class Transcript {
   /** Accepts it if all its ancestors are, else notes what is missing. */
   async #tryAccept(batch: Batch, record: MessageRecord): Promise<void> {
     const { sid, id } = record;
-    const missing: string[] = [];
-    for (const ancestor of namedBy(record)) {
-      if (!(await this.#vouch(batch, sid, ancestor))) missing.push(ancestor);
-    }
-    if (!missing.length) {
-      await this.#accept(batch, record);
+    // What it calls its predecessor may have come after it.
+    if (!(await this.#chains(batch, record))) {
+      this.#put(batch, record, "conflicting");
       return;
     }
-    this.#put(batch, record, "gap");
-    for (const ancestor of missing) batch.set(keys.gap(sid, ancestor, id), true);
+    const missing: string[] = [];
+    const vouched = new Map<string, MessageRecord>();
+    for (const ancestor of namedBy(record)) {
+      const counts = await this.#vouch(batch, sid, ancestor, vouched);
+      if (!counts) missing.push(ancestor);
+    }
+    if (missing.length) {
+      this.#put(batch, record, "gap");
+      for (const ancestor of missing) {
+        batch.set(keys.gap(sid, ancestor, id), true);
+      }
+      return;
+    }
+    for (const ancestor of vouched.values()) await this.#accept(batch, ancestor);
+    // One of them may have been what this one was waiting for.
+    const now = await batch.get<MessageRecord>(keys.message(sid, id));
+    if (!now?.accepted) await this.#accept(batch, record);
   }
 
   /** Whether an ancestor is accepted, or becomes so because somebody who
-   * counts names it: a removed device's message, written while it was listed. */
-  async #vouch(batch: Batch, sid: string, id: string): Promise<boolean> {
+   * counts names it: a removed device's message, written while it was listed.
+   * Those go to vouched, the oldest first. */
+  async #vouch(
+    batch: Batch,
+    sid: string,
+    id: string,
+    vouched: Map<string, MessageRecord>,
+  ): Promise<boolean> {
     const record = await batch.get<MessageRecord>(keys.message(sid, id));
     if (!record || record.accepted) return record !== undefined;
     if (record.mark !== "removed-device") return false;
     for (const ancestor of namedBy(record)) {
-      if (!(await this.#vouch(batch, sid, ancestor))) return false;
+      if (!(await this.#vouch(batch, sid, ancestor, vouched))) return false;
     }
-    await this.#accept(batch, record);
+    vouched.set(id, record);
     return true;
   }
 
