@@ -304,11 +304,13 @@ NGINX_TESTS := $(BUILD)/.deps-test $(BUILD)/$(SO) $(TOOLS) $(PRELOAD) \
 test-nginx: $(NGINX_TESTS) $(ASAN)/$(SO) ## the module in the real nginx
 	@JOBS=2 t/run-tap t/*.t
 
-# Without those whose subject is time and memory.
+# Their subject is time and memory, and under valgrind both are others.
+TIMED := disk growth hostile others pressure
+
 .PHONY: test-nginx-valgrind
 test-nginx-valgrind: $(NGINX_TESTS) ## the same under valgrind, some minutes
-	@SEALCHAT_VALGRIND=1 t/run-tap \
-	    $(filter-out t/disk.t t/growth.t t/others.t t/pressure.t,$(wildcard t/*.t))
+	@SEALCHAT_VALGRIND=1 JOBS=2 t/run-tap \
+	    $(filter-out $(TIMED:%=t/%.t),$(wildcard t/*.t))
 
 .PHONY: test-web
 test-web: $(BUILD)/.deps-test asan all ## vectors, codec, cryptography, the twelve steps in Node

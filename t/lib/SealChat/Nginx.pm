@@ -128,7 +128,9 @@ sub spawn {
     my @command = ($binary, '-p', "$dir/", '-c', "$dir/nginx.conf",
                    '-e', "$dir/error.log");
     unshift @command, 'valgrind', '-q', '--trace-children=yes',
-        '--leak-check=no', '--log-file=' . "$dir/valgrind.%p"
+        '--leak-check=full', '--show-leak-kinds=definite',
+        "--suppressions=$root/t/valgrind.supp",
+        '--log-file=' . "$dir/valgrind.%p"
         if $valgrind;
 
     defined(my $pid = fork) or die "fork: $!\n";
