@@ -70,13 +70,15 @@ export class Core {
   readonly #receipted = new Map<string, number>();
   #connecting = false;
   #owner = false;
+  /** Another tab has owned the connection. */
+  #followed = false;
+  /** How often anything was written. */
+  #changes = 0;
 
   static async open(options: CoreOptions): Promise<Core> {
     const core = new Core(options, await options.platform.open(options.name));
     await core.rosters.load();
-    for (const prefix of View.kinds) {
-      core.view.apply(await core.storage.list(prefix));
-    }
+    await core.#load();
     core.#tell({ kind: "who" });
     return core;
   }
@@ -107,6 +109,8 @@ export class Core {
     void platform.exclusive(`${name}/socket`, async () => {
       if (this.#connection.closed) return;
       this.#owner = true;
+      // The tab before may have gone between writing and telling.
+      if (this.#followed) await this.#load();
       await this.#connection.run();
       this.#owner = false;
       this.#connecting = false;
@@ -143,8 +147,25 @@ export class Core {
     this.wrote(changes);
   }
 
+  /** Shows what is stored. */
+  async #load(): Promise<void> {
+    for (let before = -1; before !== this.#changes; ) {
+      before = this.#changes;
+      const all: [string, unknown][] = [];
+      for (const prefix of View.kinds) {
+        all.push(...(await this.storage.list(prefix)));
+      }
+      // What was written meanwhile may be newer than what was read.
+      if (before !== this.#changes) continue;
+      this.view.clear();
+      this.view.apply(all);
+    }
+    this.emit();
+  }
+
   #show(changes: Iterable<readonly [string, unknown]>): void {
     const all = [...changes];
+    this.#changes++;
     this.view.apply(all);
     // Who has written is not writing any more.
     for (const [key, value] of all) {
@@ -271,6 +292,7 @@ export class Core {
         return;
       case "status":
         if (this.#owner) return;
+        this.#followed = true;
         this.status = note.status;
         break;
       case "changed":

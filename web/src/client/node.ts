@@ -44,14 +44,24 @@ function openStorage(
 ): Storage {
   const records = stored.get(name) ?? new Map<string, unknown>();
   stored.set(name, records);
+  let closed = false;
+  const check = () => {
+    if (closed) throw new Error("the storage was closed");
+  };
   return {
-    get: async (key) => structuredClone(records.get(key)),
-    list: async (prefix) =>
-      [...records]
+    async get(key) {
+      check();
+      return structuredClone(records.get(key));
+    },
+    async list(prefix) {
+      check();
+      return [...records]
         .filter(([key]) => key.startsWith(prefix))
         .sort(([a], [b]) => (a < b ? -1 : 1))
-        .map(([key, value]) => [key, structuredClone(value)]),
+        .map(([key, value]) => [key, structuredClone(value)]);
+    },
     async write(changes: Changes) {
+      check();
       const copies = [...changes].map(
         ([key, value]) => [key, structuredClone(value)] as const,
       );
@@ -60,7 +70,7 @@ function openStorage(
         else records.set(key, value);
       }
     },
-    close: () => undefined,
+    close: () => void (closed = true),
   };
 }
 

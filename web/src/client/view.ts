@@ -32,6 +32,14 @@ export class View {
     "m/", "w/", "read/", "draft/", "deleted/", "ended/", "release/",
   ];
 
+  clear(): void {
+    this.#records.clear();
+    this.#held.clear();
+    this.#drafts.clear();
+    this.#values.clear();
+    this.#shown.clear();
+  }
+
   /** Takes over what was written; undefined deletes. */
   apply(changes: Iterable<readonly [string, unknown]>): void {
     for (const [key, value] of changes) {
