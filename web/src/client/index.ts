@@ -15,7 +15,7 @@ export interface VisitorChatOptions {
   readonly cid: string;
   /** data-min-generation of the snippet; 1 if it has none. */
   readonly minGeneration?: number;
-  /** SHA-256 of the widget in use. */
+  /** Names the release of the widget in use: 32 bytes (docs/protocol.md). */
   readonly release?: Uint8Array;
   /** Storage, locks, sockets, clock; the browser's if left out. */
   readonly platform?: Platform;
@@ -25,7 +25,7 @@ export interface InboxOptions {
   readonly service: ServiceAddress;
   /** An operator's invitation, 16 bytes; for open registration none. */
   readonly invitation?: Uint8Array;
-  /** SHA-256 of the inbox in use. */
+  /** Names the release of the inbox in use. */
   readonly release?: Uint8Array;
   readonly platform?: Platform;
 }
