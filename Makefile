@@ -345,7 +345,7 @@ $(BUILD)/fuzz/%: t/fuzz/%.c t/fuzz/fuzz.h $(FUZZED_C) $(HEADERS)
 lint: $(BUILD)/.deps-test all ## cppcheck, clang-tidy, shellcheck
 	cppcheck -q --std=c11 --enable=warning,performance,portability \
 	    --inline-suppr --error-exitcode=1 -Iinclude -Isidecar \
-	    sidecar t/tools bench
+	    sidecar t/tools bench t/crash
 	clang-tidy --quiet $(SIDECAR_C) -- -std=gnu11 $(INC) $(CPKG)
 	shellcheck .ci/run packaging/*.sh bench/*.sh t/crash/run t/model/run
 

@@ -145,7 +145,9 @@ change_account(struct customer *customer)
         return;
     }
 
-    if (!customer->changing && W.making && chance(8) == 0) {
+    if (!customer->changing && W.making
+        && (chance(8) == 0 || customer->changes == 1))
+    {
         account_next(customer);
     }
 
