@@ -287,7 +287,7 @@ print_get(const char *kind)
         fputs("r.rest()", stdout);
 
     } else if (is(kind, "V16")) {
-        fputs("r.var16()", stdout);
+        fputs("r.v16()", stdout);
 
     } else if (kind[0] == 'U') {
         printf("r.uint(%d)", atoi(kind + 1) / 8);
@@ -388,13 +388,13 @@ print_frame(const struct frame *frame)
            "  const r = new FrameReader(body, %u);\n",
            name, name, frame->max);
     if (empty) {
-        fputs("  r.done();\n  return {};\n}\n", stdout);
+        fputs("  r.end();\n  return {};\n}\n", stdout);
         return;
     }
 
     fputs("  const frame = ", stdout);
     print_object(frame->fields, "  ");
-    fputs(";\n  r.done();\n  return frame;\n}\n", stdout);
+    fputs(";\n  r.end();\n  return frame;\n}\n", stdout);
 }
 
 int

@@ -67,46 +67,21 @@ export function fromHex(text: string): Bytes {
   return out;
 }
 
-const BASE64URL =
-  "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
-
 export function toBase64Url(bytes: Uint8Array): string {
-  let out = "";
-  let bits = 0;
-  let held = 0;
-  for (const byte of bytes) {
-    held = (held << 8) | byte;
-    bits += 8;
-    while (bits >= 6) {
-      bits -= 6;
-      out += BASE64URL[(held >> bits) & 63];
-    }
-    held &= (1 << bits) - 1;
-  }
-  if (bits) out += BASE64URL[(held << (6 - bits)) & 63];
-  return out;
+  return btoa(String.fromCharCode(...bytes))
+    .replace(/[+/=]/g, (c) => (c === "+" ? "-" : c === "/" ? "_" : ""));
 }
 
 /** The one canonical text of some bytes, or undefined: no padding, no other
  * alphabet, no bits left over. */
 export function fromBase64Url(text: string): Bytes | undefined {
-  if (text.length % 4 === 1) return undefined;
-  const out = new Uint8Array(Math.floor((text.length * 3) / 4));
-  let bits = 0;
-  let held = 0;
-  let at = 0;
-  for (const char of text) {
-    const value = BASE64URL.indexOf(char);
-    if (value < 0) return undefined;
-    held = (held << 6) | value;
-    bits += 6;
-    if (bits >= 8) {
-      bits -= 8;
-      out[at++] = held >> bits;
-      held &= (1 << bits) - 1;
-    }
+  try {
+    const plain = text.replace(/[-_]/g, (c) => (c === "-" ? "+" : "/"));
+    const out = Uint8Array.from(atob(plain), (c) => c.charCodeAt(0));
+    return toBase64Url(out) === text ? out : undefined;
+  } catch {
+    return undefined;
   }
-  return held ? undefined : out;
 }
 
 const encoder = new TextEncoder();

@@ -1,6 +1,7 @@
 // What the generated codec of frames (frames.gen.ts) is made of.
 
 import type { Bytes } from "./bytes.ts";
+import { Reader } from "./reader.ts";
 import { Writer } from "./writer.ts";
 
 /** Of the table of frames: name, largest body, name of the answer. */
@@ -27,47 +28,23 @@ function tooLarge(max: number): never {
   throw new FrameError("too-large", `more than ${max} bytes`);
 }
 
-/** Reads one body; throws FrameError at the first thing that does not fit. */
-export class FrameReader {
-  private at = 0;
-  private readonly body: Bytes;
-
+/** Reads one body; end() throws FrameError if anything did not fit. */
+export class FrameReader extends Reader {
   constructor(body: Bytes, max: number) {
     if (body.length > max) tooLarge(max);
-    this.body = body;
-  }
-
-  bytes(n: number): Bytes {
-    const end = this.at + n;
-    if (end > this.body.length) bad("the frame is too short");
-    const view = this.body.subarray(this.at, end);
-    this.at = end;
-    return view;
-  }
-
-  uint(n: number): number {
-    let value = 0;
-    for (const byte of this.bytes(n)) value = value * 256 + byte;
-    if (value > Number.MAX_SAFE_INTEGER) bad("a number above 2^53 - 1");
-    return value;
-  }
-
-  var16(): Bytes {
-    return this.bytes(this.uint(2));
-  }
-
-  rest(): Bytes {
-    return this.bytes(this.body.length - this.at);
+    super(body);
   }
 
   list<T>(item: (r: FrameReader) => T): T[] {
     const out: T[] = [];
-    for (let left = this.uint(2); left > 0; left--) out.push(item(this));
+    for (let left = this.u16(); left > 0 && !this.bad; left--) {
+      out.push(item(this));
+    }
     return out;
   }
 
-  done(): void {
-    if (this.at !== this.body.length) bad("bytes after the frame's end");
+  end(): void {
+    if (!this.done) bad("not the layout of its type");
   }
 }
 

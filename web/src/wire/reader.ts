@@ -45,25 +45,19 @@ export class Reader {
   }
 
   u8(): number {
-    return this.#uint(1);
+    return this.uint(1);
   }
 
   u16(): number {
-    return this.#uint(2);
+    return this.uint(2);
   }
 
   u32(): number {
-    return this.#uint(4);
+    return this.uint(4);
   }
 
-  /** One above 2^53 - 1 marks the reader bad. */
   u64(): number {
-    const v = this.#uint(8);
-    if (v > Number.MAX_SAFE_INTEGER) {
-      this.#bad = true;
-      return 0;
-    }
-    return v;
+    return this.uint(8);
   }
 
   /** length:2 and that many bytes. */
@@ -78,9 +72,12 @@ export class Reader {
     }
   }
 
-  #uint(n: number): number {
+  /** A number of n bytes; one above 2^53 - 1 marks the reader bad. */
+  uint(n: number): number {
     let v = 0;
     for (const byte of this.bytes(n)) v = v * 256 + byte;
-    return v;
+    if (v <= Number.MAX_SAFE_INTEGER) return v;
+    this.#bad = true;
+    return 0;
   }
 }
