@@ -306,6 +306,30 @@ describe("a conversation through a service that lies", () => {
     chat.close();
   });
 
+  test("pages of history without end are not read", async () => {
+    const { chat, sid } = await begin("one");
+    let asked = 0;
+    let delivered = 0;
+    proxy.tampering = {
+      toClient(bytes) {
+        const frame = f.openFrame(bytes);
+        if (frame.name === "deliver") return delivered++ ? [bytes] : [];
+        if (frame.name !== "messages") return [bytes];
+        asked++;
+        const { sid: of } = f.decodeMessages(frame.body);
+        return [f.encodeMessages(frame.tag, { sid: of, next: 7, messages: [] })];
+      },
+    };
+    await inbox.send(sid, "never seen");
+    await inbox.send(sid, "later");
+    await until("the later one", () => texts(chat).length === 2);
+    await sleep(500);
+    assert.ok(asked > 0 && asked < 4, `${asked} pages were asked for`);
+    await inbox.send(sid, "and on");
+    await until("the next one", () => texts(chat).length === 3);
+    chat.close();
+  });
+
   test("what is dropped everywhere shows as a gap", async () => {
     const { chat, sid, seen } = await begin("one");
     let missing = "";

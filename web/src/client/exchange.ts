@@ -243,16 +243,17 @@ export class Exchange {
     return !!decoded && this.#o.transcript.isOwn(decoded);
   }
 
-  /** A session's messages, newest first. */
+  /** A session's messages, newest first.  Pages that lead nowhere end it. */
   async *#history(sid: string): AsyncGenerator<Handed> {
     let before = 0;
-    do {
+    for (;;) {
       const page = await ask.history(this.#o.stream, fromHex(sid), before);
       for (const { envelope, position, time } of page.messages) {
         yield { envelope: copy(envelope), position, time };
       }
+      if (!page.next || (before && page.next >= before)) return;
       before = page.next;
-    } while (before);
+    }
   }
 
   async #drain(): Promise<void> {
