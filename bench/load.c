@@ -86,8 +86,8 @@ read_url(struct job *job, const char *url)
     }
 
     *colon = '\0';
-    strcpy(address->host, job->url);
-    strcpy(address->port, colon + 1);
+    memcpy(address->host, job->url, (size_t) (colon - job->url) + 1);
+    memcpy(address->port, colon + 1, strlen(colon + 1) + 1);
 }
 
 static void

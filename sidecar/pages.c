@@ -275,14 +275,14 @@ static int
 put_wraps(struct sc_job *job, struct sheet *sheet, uint64_t generation)
 {
     struct sc_blob_out blob;
-    uint8_t            kind = job->role == SC_ROLE_DEVICE
+    unsigned           kind = job->role == SC_ROLE_DEVICE
                               ? SC_WRAP_MESSAGE_KEY : SC_WRAP_AK;
     int                rc;
 
     for ( ; kind <= SC_WRAP_KINDS; kind++) {
         blob.p = NULL;
-        rc = sc_store_wrap(job->store, job->account_id, generation, kind,
-                           &blob);
+        rc = sc_store_wrap(job->store, job->account_id, generation,
+                           (uint8_t) kind, &blob);
         if (rc == 1) {
             put_blob(sheet, &blob);
         }

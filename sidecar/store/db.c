@@ -379,6 +379,7 @@ enum sc_error_code
 sc_txn_commit(struct sc_txn *txn, char *why, size_t why_size)
 {
     struct sc_db *db = txn->db;
+    int           rc;
 
     if (db->unsure) {
         snprintf(why, why_size, "an earlier sync failed; the store must be "
@@ -395,14 +396,15 @@ sc_txn_commit(struct sc_txn *txn, char *why, size_t why_size)
                      && txn->rc != ENOMEM && txn->rc != MDB_TXN_FULL;
     }
 
+    rc = txn->rc;
     sc_txn_end(txn);
 
-    if (txn->rc != 0) {
+    if (rc != 0) {
         snprintf(why, why_size, "could not write to the store: %s",
-                 mdb_strerror(txn->rc));
+                 mdb_strerror(rc));
     }
 
-    return error_of(txn->rc);
+    return error_of(rc);
 }
 
 int
