@@ -300,33 +300,69 @@ put_wraps(struct sc_job *job, struct sheet *sheet, uint64_t generation)
 
 /* The roster is the present one whatever generation was asked for, and so is
  * the account record. */
-static void
-read_vault(struct sc_job *job, struct sheet *sheet)
+static int
+read_set(struct sc_job *job, struct sheet *sheet,
+         struct sc_frame_vault *frame, struct sc_blob_out *account,
+         struct sc_blob_out *roster)
 {
-    struct sc_frame_vault frame = { .generation = job->number };
-    struct sc_blob_out    account = { .p = NULL }, roster = { .p = NULL };
-    struct sc_roster      present;
-    uint8_t               cid[32];
-    int                   rc;
+    struct sc_roster present;
+    uint8_t          cid[32];
+    int              rc;
 
-    rc = sc_store_account(job->store, job->account_id, cid, &account);
+    rc = sc_store_account(job->store, job->account_id, cid, account);
     if (rc == 1) {
-        rc = sc_store_roster(job->store, job->customer, 0, &roster);
+        rc = sc_store_roster(job->store, job->customer, 0, roster);
     }
 
-    frame.roster = (struct sc_bytes) { roster.p, roster.n };
+    frame->roster = (struct sc_bytes) { roster->p, roster->n };
 
-    if (rc == 1 && sc_roster_parse(frame.roster, &present) != NULL) {
+    if (rc == 1 && sc_roster_parse(frame->roster, &present) != NULL) {
         rc = -1;
     }
 
-    if (rc == 1 && frame.generation == 0) {
-        frame.generation = present.generation;
+    if (rc == 1 && frame->generation == 0) {
+        frame->generation = present.generation;
     }
 
-    if (rc == 1) {
-        rc = put_wraps(job, sheet, frame.generation);
-    }
+    return rc == 1 ? put_wraps(job, sheet, frame->generation) : rc;
+}
+
+
+/* Each change has another account record: while that stands, all that was
+ * read behind it is of one version. */
+static int
+changed_since(const struct sc_job *job, const struct sc_blob_out *account)
+{
+    struct sc_blob_out now = { .p = NULL };
+    uint8_t            cid[32];
+    int                changed;
+
+    changed = account->p != NULL
+              && sc_store_account(job->store, job->account_id, cid, &now) == 1
+              && (now.n != account->n
+                  || memcmp(now.p, account->p, now.n) != 0);
+    free(now.p);
+
+    return changed;
+}
+
+
+static void
+read_vault(struct sc_job *job, struct sheet *sheet)
+{
+    struct sc_frame_vault frame;
+    struct sc_blob_out    account = { .p = NULL }, roster = { .p = NULL };
+    int                   rc;
+
+    do {
+        free(account.p);
+        free(roster.p);
+        account.p = roster.p = NULL;
+        sheet->w = sc_writer_of(sheet->list, sizeof(sheet->list));
+        sheet->count = 0;
+        frame = (struct sc_frame_vault) { .generation = job->number };
+        rc = read_set(job, sheet, &frame, &account, &roster);
+    } while (changed_since(job, &account));
 
     if (rc == 1) {
         if (job->role != SC_ROLE_DEVICE) {
