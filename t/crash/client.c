@@ -14,6 +14,7 @@ enum {
     TAG_AUTH = 1000,
     TAG_VAULT,
     TAG_PUT,
+    LOOKS = 6,                       /* at an account while it changes */
     IN_ROOM = 1 << 18,
     OUT_ROOM = 1 << 20,
     OUT_MARK = 1 << 18               /* nothing new is written above */
@@ -154,10 +155,15 @@ change_account(struct customer *customer)
     if (customer->changing) {
         const struct owner *o = &customer->next;
 
-        customer->asking = 1;
+        customer->asking = 1 + LOOKS;
         TELL(conn, TAG_PUT, account_put,
              .account = { o->account, SC_ACCOUNT_BYTES },
              .roster = { o->roster, o->roster_n }, .wraps = wraps_list(o));
+
+        /* Whoever reads while it changes gets one of both. */
+        for (int i = 0; i < LOOKS; i++) {
+            TELL(conn, TAG_VAULT, vault_get, .generation = 0);
+        }
     }
 }
 
@@ -306,7 +312,7 @@ on_vault(struct conn *conn, const struct sc_frame *frame)
 {
     struct sc_frame_vault v;
 
-    conn->customer->asking = 0;
+    conn->customer->asking--;
     if (!sc_vault_decode(frame->body, &v)) {
         refuse("a bad VAULT", 0);
         return;
@@ -383,7 +389,7 @@ on_frame(struct conn *conn, const struct sc_frame *frame)
         on_vault(conn, frame);
         break;
     case SC_FRAME_DONE:
-        conn->customer->asking = 0;
+        conn->customer->asking--;
         account_done(conn->customer);
         break;
     case SC_FRAME_ERROR:

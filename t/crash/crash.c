@@ -67,6 +67,7 @@ run_child(const char *fault)
 static void
 spawn(const char *fault)
 {
+    fflush(stdout);
     D.pid = fork();
     assert_true(D.pid >= 0);
     if (D.pid == 0) {

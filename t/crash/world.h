@@ -75,7 +75,7 @@ struct customer {
     struct owner       now;          /* what was answered with DONE */
     struct owner       next;         /* what was asked for since */
     int                changing;     /* next is not answered */
-    int                asking;       /* on this connection */
+    int                asking;       /* unanswered on this connection */
     uint64_t           changes;
     struct roster_copy *rosters;     /* [version - 1], answered ones */
     struct session     sessions[SESSIONS];
