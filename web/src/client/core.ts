@@ -204,7 +204,10 @@ export class Core {
     this.#o.platform.after(RECEIPT_AFTER, () => {
       const upTo = this.#seen.get(sid)!;
       this.#seen.delete(sid);
-      if (this.closed || this.status.alarm || this.view.isDeleted(sid)) return;
+      if (this.closed || this.status.alarm || this.view.isDeleted(sid)) {
+        this.#receipted.delete(sid); // the next look is as good
+        return;
+      }
       this.unwatched(transcript.composeReceipt(sid, upTo));
     });
   }
