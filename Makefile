@@ -309,7 +309,7 @@ TIMED := disk growth hostile others pressure
 
 .PHONY: test-nginx-valgrind
 test-nginx-valgrind: $(NGINX_TESTS) ## the same under valgrind, some minutes
-	@SEALCHAT_VALGRIND=1 JOBS=2 t/run-tap \
+	@SEALCHAT_VALGRIND=1 t/run-tap \
 	    $(filter-out $(TIMED:%=t/%.t),$(wildcard t/*.t))
 
 .PHONY: test-web
