@@ -156,6 +156,7 @@ change_account(struct customer *customer)
         const struct owner *o = &customer->next;
 
         customer->asking = 1 + LOOKS;
+        customer->looking = 1;
         TELL(conn, TAG_PUT, account_put,
              .account = { o->account, SC_ACCOUNT_BYTES },
              .roster = { o->roster, o->roster_n }, .wraps = wraps_list(o));
@@ -486,6 +487,7 @@ static void
 customer_open(struct customer *c, unsigned number)
 {
     c->asking = 0;
+    c->looking = 0;
     conn_open(&c->device, number);
     conn_open(&c->owner, number + 1);
 

@@ -221,6 +221,7 @@ account_done(struct customer *customer)
 {
     struct roster_copy *copy;
 
+    customer->before = customer->now;
     customer->now = customer->next;
     customer->changing = 0;
     customer->changes++;
@@ -252,7 +253,9 @@ account_check(struct customer *customer, struct sc_bytes account,
 {
     if (is_set(&customer->now, account, roster, wraps)
         || (customer->changing
-            && is_set(&customer->next, account, roster, wraps)))
+            && is_set(&customer->next, account, roster, wraps))
+        || (customer->looking
+            && is_set(&customer->before, account, roster, wraps)))
     {
         return;
     }

@@ -303,6 +303,7 @@ account(struct customer *customer, struct peer *peer)
         W.mixed++;
         return;
     }
+    customer->looking = 0;
     account_check(customer, v.account, v.roster, &v.wraps);
     answer_free(&a);
 

@@ -74,6 +74,8 @@ struct roster_copy {
 struct customer {
     struct owner       now;          /* what was answered with DONE */
     struct owner       next;         /* what was asked for since */
+    struct owner       before;       /* what now took the place of */
+    int                looking;      /* asked while it changed */
     int                changing;     /* next is not answered */
     int                asking;       /* unanswered on this connection */
     uint64_t           changes;
@@ -136,7 +138,8 @@ void account_done(struct customer *customer);
 void account_next(struct customer *customer);
 
 /* Whether a VAULT is wholly what was answered, or wholly what was asked for
- * since. */
+ * since; one that was asked for before the answer may have been read before
+ * it. */
 void account_check(struct customer *customer, struct sc_bytes account,
                    struct sc_bytes roster, const struct sc_list *wraps);
 
