@@ -317,8 +317,14 @@ test-web: $(BUILD)/.deps-test asan all ## vectors, codec, cryptography, the twel
 	@cd web && $(abspath $(NODE)) test.mjs web
 
 .PHONY: test-browser
-test-browser: $(BUILD)/.deps-test asan all ## the twelve steps in Chromium
+test-browser: $(BUILD)/.deps-test asan all ## every feature in Chromium and Firefox ESR
 	@cd web && $(abspath $(NODE)) test.mjs browser
+
+.PHONY: screenshots
+screenshots: $(BUILD)/.deps-test asan all ## every screen in one page: build/screenshots/index.html
+	@rm -rf $(BUILD)/screenshots
+	@cd web && SCREENSHOTS=1 $(abspath $(NODE)) test.mjs browser
+	@$(NODE) web/gallery.mjs
 
 # libFuzzer wants clang; what it finds new goes to build/fuzz.
 FUZZERS := $(patsubst t/fuzz/%.c,$(BUILD)/fuzz/%,$(wildcard t/fuzz/*.c))

@@ -103,8 +103,11 @@ export async function screenshot(tab: Tab, name: string): Promise<void> {
   if (!pictures) return;
 
   const number = String(taken).padStart(3, "0");
+  // Pages that scroll as a whole are shown as a whole.
+  const fullPage = (await tab.locator("main.setup").count()) > 0;
   await tab.screenshot({
     path: join(screenshots, `${story}-${number}-${name}.png`),
+    fullPage,
   });
 }
 
@@ -129,7 +132,7 @@ export async function gallery(page: Page, name: string): Promise<void> {
     if (looked) {
       await assertAccessible(page as Tab, `${name}, ${device}, ${colorScheme}`);
     }
-    await screenshot(page as Tab, `${name}-${device}-${colorScheme}`);
+    await screenshot(page, `${name}-${device}-${colorScheme}`);
   }
   await page.emulateMedia({ colorScheme: "light" });
   await page.setViewportSize(DESKTOP);

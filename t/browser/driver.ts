@@ -65,7 +65,7 @@ export interface Tab extends Finder {
   evaluate<T>(read: string | (() => T | Promise<T>)): Promise<T>;
   evaluate<T, A>(read: (argument: A) => T | Promise<T>, argument: A): Promise<T>;
   setViewportSize(size: Size): Promise<void>;
-  screenshot(options: { path: string }): Promise<unknown>;
+  screenshot(options: { path: string; fullPage?: boolean }): Promise<unknown>;
   context(): Person;
 }
 

@@ -349,8 +349,8 @@ class FirefoxTab extends Finding implements Tab {
   }
 
   setViewportSize = (size: Size) => this.inner.setViewport({ ...size });
-  screenshot = ({ path }: { path: string }) =>
-    this.inner.screenshot({ path: path as `${string}.png` });
+  screenshot = ({ path, fullPage = false }: { path: string; fullPage?: boolean }) =>
+    this.inner.screenshot({ path: path as `${string}.png`, fullPage });
 }
 
 export interface FirefoxOptions {

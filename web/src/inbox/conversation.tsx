@@ -69,7 +69,7 @@ function Header(props: {
         <h1>{visitorName(sid).name}</h1>
         <span class="private">
           <Lock size={14} />
-          <span>Only you and this visitor can read this</span>
+          <span>Only you two can read this</span>
         </span>
       </div>
       <div class="bar-actions">

@@ -7,6 +7,7 @@ import type { Conversation, Inbox } from "../client/types.ts";
 import { Close, Mark } from "../ui/icons.tsx";
 import { AlarmBox } from "../ui/parts.tsx";
 import { customerAlarms } from "../ui/words.ts";
+import { ConfirmDelete } from "./confirm-delete.tsx";
 import { ConversationView, focusReply } from "./conversation.tsx";
 import { Details } from "./details.tsx";
 import { find, type Found, type Wanted } from "./find.ts";
@@ -189,6 +190,7 @@ export function Desk({ inbox, service }: { inbox: Inbox; service: string }) {
   const isWide = useWide();
   const [folded, setFolded] = useState(false);
   const [helping, setHelping] = useState(false);
+  const [doomed, setDoomed] = useState<Conversation>();
   const [failure, setFailure] = useState<string>();
   const { wanted, want } = useWanted();
   const conversation = inbox.conversations.find((c) => c.sid === route.sid);
@@ -218,6 +220,7 @@ export function Desk({ inbox, service }: { inbox: Inbox; service: string }) {
     setTimeout(focusReply);
   };
   const remove = ({ sid }: Conversation) => {
+    setDoomed(undefined);
     go({ sid: undefined, details: false });
     attempt(inbox.deleteConversation(sid));
   };
@@ -271,7 +274,7 @@ export function Desk({ inbox, service }: { inbox: Inbox; service: string }) {
             details={details}
             toggleDetails={toggleDetails}
             toggleClosed={() => toggleClosed(conversation)}
-            remove={() => remove(conversation)}
+            remove={() => setDoomed(conversation)}
           />
         ) : (
           <Empty inbox={inbox} />
@@ -281,10 +284,17 @@ export function Desk({ inbox, service }: { inbox: Inbox; service: string }) {
             conversation={conversation}
             close={toggleDetails}
             toggleClosed={() => toggleClosed(conversation)}
-            remove={() => remove(conversation)}
+            remove={() => setDoomed(conversation)}
           />
         )}
       </main>
+      {doomed && (
+        <ConfirmDelete
+          conversation={doomed}
+          remove={() => remove(doomed)}
+          close={() => setDoomed(undefined)}
+        />
+      )}
       {helping && <Help close={() => setHelping(false)} />}
     </div>
   );

@@ -1,11 +1,8 @@
 // Beside a conversation: its safety number, and what can be done with it.
 
-import { useState } from "preact/hooks";
-
 import type { Conversation } from "../client/types.ts";
 import { Back, Close, Save } from "../ui/icons.tsx";
 import { SafetyNumber } from "../ui/parts.tsx";
-import { Dialog } from "./dialog.tsx";
 import { Done, Trash } from "./icons.tsx";
 import { visitorName } from "./names.ts";
 import { isOther } from "./release.ts";
@@ -60,32 +57,6 @@ function Facts({ conversation }: { conversation: Conversation }) {
   );
 }
 
-function ConfirmDelete(props: {
-  conversation: Conversation;
-  remove: () => void;
-  close: () => void;
-}) {
-  const { conversation, remove, close } = props;
-
-  return (
-    <Dialog title="Delete this conversation?" close={close}>
-      <p>
-        {conversation.deleted
-          ? "It is gone from the service already. This removes the copy on this device, for good."
-          : "It is removed from the service and from this device, for good. The visitor is told so. Your other devices keep what they have until you delete it there."}
-      </p>
-      <div class="actions">
-        <button type="button" class="button danger" onClick={remove}>
-          Delete for good
-        </button>
-        <button type="button" class="button" onClick={close}>
-          Keep it
-        </button>
-      </div>
-    </Dialog>
-  );
-}
-
 export function Details(props: {
   conversation: Conversation;
   close: () => void;
@@ -93,7 +64,6 @@ export function Details(props: {
   remove: () => void;
 }) {
   const { conversation, close, toggleClosed, remove } = props;
-  const [asking, setAsking] = useState(false);
   const { name } = visitorName(conversation.sid);
 
   return (
@@ -135,14 +105,14 @@ export function Details(props: {
             </button>
             {!conversation.deleted && (
               <button type="button" class="button" onClick={toggleClosed}>
-                <Done />
+                <Done size={16} />
                 {conversation.closed ? "Reopen with a reply" : "Close"}
               </button>
             )}
             <button
               type="button"
               class="button alarming"
-              onClick={() => setAsking(true)}
+              onClick={remove}
             >
               <Trash />
               Delete
@@ -150,16 +120,6 @@ export function Details(props: {
           </div>
         </section>
       </div>
-      {asking && (
-        <ConfirmDelete
-          conversation={conversation}
-          remove={() => {
-            setAsking(false);
-            remove();
-          }}
-          close={() => setAsking(false)}
-        />
-      )}
     </aside>
   );
 }

@@ -1,5 +1,18 @@
 // Where this page came from matters for what it can promise: say so.
 
+/** The origin that served this page, unless the page names another. */
+export function serviceOfPage(): string {
+  const named = document
+    .querySelector<HTMLMetaElement>('meta[name="sealchat-service"]')
+    ?.content.trim();
+
+  return named || location.origin;
+}
+
+export function isHostedElsewhere(): boolean {
+  return new URL(serviceOfPage()).origin !== location.origin;
+}
+
 export function HostedLabel({ service }: { service: string }) {
   if (location.origin !== service) {
     return (

@@ -26,8 +26,8 @@ export const Order = () => (
   </Icon>
 );
 
-export const Done = () => (
-  <Icon>
+export const Done = ({ size = 20 }) => (
+  <Icon size={size}>
     <path d="M10 2.7a7.3 7.3 0 1 0 0 14.6 7.3 7.3 0 0 0 0-14.6zM6.8 10.3l2.3 2.3 4.2-4.9" />
   </Icon>
 );

@@ -8,6 +8,7 @@ import { Bones, useChanges } from "../ui/parts.tsx";
 import { serviceAt } from "../ui/service.ts";
 import { Desk } from "./desk.tsx";
 import { FirstRun, Problem } from "./first-run.tsx";
+import { serviceOfPage } from "./hosted.tsx";
 import { Login } from "./login.tsx";
 
 type Setup = "create" | "login" | "done";
@@ -53,15 +54,6 @@ function App({ inbox, service }: { inbox: Inbox; service: string }) {
     );
   }
   return <Desk inbox={inbox} service={service} />;
-}
-
-/** The origin that served this page, unless the page names another. */
-function serviceOfPage(): string {
-  const named = document
-    .querySelector<HTMLMetaElement>('meta[name="sealchat-service"]')
-    ?.content.trim();
-
-  return named || location.origin;
 }
 
 const service = serviceAt(serviceOfPage());

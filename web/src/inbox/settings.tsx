@@ -2,6 +2,7 @@
 
 import { useState } from "preact/hooks";
 
+import { ClientError } from "../client/errors.ts";
 import type { Inbox } from "../client/types.ts";
 import { Back, Check, Close } from "../ui/icons.tsx";
 import { SiteCheck } from "./check.tsx";
@@ -34,7 +35,13 @@ function Renew({ inbox }: { inbox: Inbox }) {
       setPassword("");
       setDone(true);
     } catch (error) {
-      setProblem(failureWords(error));
+      const wrong =
+        error instanceof ClientError && error.code === "wrong-credentials";
+      setProblem(
+        wrong
+          ? "That is not the password of this account. Nothing was changed."
+          : failureWords(error),
+      );
     } finally {
       setStep(undefined);
     }
@@ -42,6 +49,7 @@ function Renew({ inbox }: { inbox: Inbox }) {
 
   return (
     <form
+      class="renew"
       onSubmit={(event) => {
         event.preventDefault();
         if (!busy && password !== "") void renew();

@@ -1,6 +1,7 @@
 // What the inbox says when something does not work: what happened, and what
 // to do.
 
+import { isHostedElsewhere } from "./hosted.tsx";
 import { ClientError, type ClientErrorCode } from "../client/errors.ts";
 
 const failures: Record<ClientErrorCode, string> = {
@@ -40,6 +41,9 @@ export function failureWords(error: unknown): string {
     const told = error instanceof Error ? error.message : String(error);
 
     return `This browser could not do it: ${told}`;
+  }
+  if (error.code === "offline" && isHostedElsewhere()) {
+    return `${failures.offline} If it is up, ask whoever runs it to allow the address of this page, ${location.origin}.`;
   }
   if (error.code === "refused") return `${failures.refused} ${error.message}`;
 
