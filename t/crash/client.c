@@ -146,7 +146,7 @@ change_account(struct customer *customer)
         return;
     }
 
-    if (!customer->changing && W.making
+    if (!customer->changing && W.making && !W.plain
         && (chance(8) == 0 || customer->changes == 1))
     {
         account_next(customer);

@@ -422,6 +422,7 @@ main(int argc, char **argv)
 
     signal(SIGPIPE, SIG_IGN);
     world_make(O.seed);
+    W.plain = O.must_lose;
     daemon_make(&D);
     snprintf(store, sizeof(store), "%s/store/store.mdb", D.dir);
     set_up();

@@ -90,6 +90,7 @@ struct customer {
 struct world {
     struct customer *customers;      /* CUSTOMERS of them */
     int              making;         /* new messages and rosters */
+    int              plain;          /* no rosters */
     int              settling;       /* everything is acknowledged */
     int              broken;         /* a loss was seen: only read back */
     uint64_t         random;
