@@ -144,9 +144,17 @@ export function Thread(props: ThreadProps) {
         tabIndex={0}
         role="region"
         aria-label={label}
+        onKeyDown={(event) => {
+          if (event.key !== "End") return;
+
+          // The browser would go to where the end is thought to be.
+          event.preventDefault();
+          goToEnd();
+        }}
       >
         {intro}
-        <ol ref={list} style={{ paddingTop: above, paddingBottom: below }}>
+        <div style={{ height: above }} />
+        <ol ref={list}>
           {messages.slice(from, to).map((message, offset) => {
             const index = from + offset;
             const block = blockAt(index);
@@ -175,6 +183,7 @@ export function Thread(props: ThreadProps) {
             );
           })}
         </ol>
+        <div style={{ height: below }} />
         {outro}
       </div>
       {!atEnd && (

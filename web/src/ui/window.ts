@@ -9,7 +9,8 @@ import { useLayoutEffect, useReducer, useRef } from "preact/hooks";
 /** Messages that come and go together. */
 const BLOCK = 24;
 
-/** Height of a block before any was measured. */
+/** Height of a block that was not measured yet.  It never changes: what was
+ * laid out with it would no longer be where it is thought to be. */
 const GUESS_PX = 60 * BLOCK;
 
 /** This near to the end, the reader is kept there. */
@@ -18,9 +19,23 @@ const END_PX = 48;
 /** Blocks are looked for this far beyond what is in sight, at least. */
 const REACH_PX = 600;
 
+/** The browser itself keeps in place what the reader looks at. */
+const anchors = () => CSS.supports("overflow-anchor", "auto");
+
 /** The block that a message opens; undefined within one. */
 export function blockAt(index: number): number | undefined {
   return index % BLOCK === 0 ? index / BLOCK : undefined;
+}
+
+/** The first element in sight, and where it is. */
+function anchorIn(box: HTMLElement, list: HTMLElement) {
+  for (const child of list.children) {
+    const element = child as HTMLElement;
+    const top = element.offsetTop - box.scrollTop;
+
+    if (top + element.offsetHeight > 0) return { element, top };
+  }
+  return undefined;
 }
 
 /** What is remembered from one rendering to the next. */
@@ -33,10 +48,10 @@ class Sight {
   last = 0;
   /** The end is in sight, and kept there. */
   atEnd = true;
+  /** Room above, as it was rendered. */
+  #above = 0;
   readonly #heights: (number | undefined)[] = [];
-  #likely = GUESS_PX;
-  /** An element in sight, and where it was. */
-  #anchor: { element: HTMLElement; top: number } | undefined;
+  #anchor: ReturnType<typeof anchorIn>;
 
   /** A new rendering begins. */
   take(length: number): void {
@@ -48,10 +63,15 @@ class Sight {
     this.first = Math.max(0, this.count - shown);
   }
 
+  above(): number {
+    this.#above = this.height(0, this.first);
+    return this.#above;
+  }
+
   height(from: number, to: number): number {
     let total = 0;
     for (let block = from; block < to; block++) {
-      total += this.#heights[block] ?? this.#likely;
+      total += this.#heights[block] ?? GUESS_PX;
     }
     return total;
   }
@@ -64,7 +84,7 @@ class Sight {
 
     this.#measure(list);
     if (this.atEnd) box.scrollTop = box.scrollHeight;
-    else if (this.#anchor?.element.isConnected) {
+    else if (!anchors() && this.#anchor?.element.isConnected) {
       const { element, top } = this.#anchor;
       const moved = element.offsetTop - box.scrollTop - top;
       if (moved !== 0) box.scrollTop += moved;
@@ -79,16 +99,9 @@ class Sight {
 
     const wasAtEnd = this.atEnd;
     const rest = box.scrollHeight - box.scrollTop - box.clientHeight;
-    this.atEnd = rest < END_PX && this.last === this.count;
-    this.#anchor = undefined;
-    for (const child of list.children) {
-      const element = child as HTMLElement;
-      const top = element.offsetTop - box.scrollTop;
-      if (top + element.offsetHeight <= 0) continue;
-      this.#anchor = { element, top };
-      break;
-    }
-    return this.#look(box, list) || this.atEnd !== wasAtEnd;
+    this.atEnd = rest < END_PX;
+    if (!anchors()) this.#anchor = anchorIn(box, list);
+    return this.atEnd !== wasAtEnd || this.#look(box, list);
   }
 
   #measure(list: HTMLElement): void {
@@ -104,15 +117,24 @@ class Sight {
         starts[index + 1]?.offsetTop ?? end.offsetTop + end.offsetHeight;
       this.#heights[Number(start.dataset["block"])] = bottom - start.offsetTop;
     }
-    const known = this.#heights.filter((height) => height !== undefined);
-    const sum = known.reduce((total, height) => total + height, 0);
-    this.#likely = sum / known.length || GUESS_PX;
   }
 
-  /** Chooses the blocks to show; whether they changed. */
+  /** Chooses the blocks to show; whether they changed.  As long as half of
+   * the reach is left, nothing does: that could go back and forth. */
   #look(box: HTMLElement, list: HTMLElement): boolean {
     const reach = Math.max(box.clientHeight, REACH_PX);
-    const top = box.scrollTop - list.offsetTop;
+    const top = box.scrollTop - list.offsetTop + this.#above;
+    const bottom = top + box.clientHeight;
+    const above = top - this.height(0, this.first);
+    const below = this.height(0, this.last) - bottom;
+
+    if (
+      (this.first === 0 || above >= reach / 2) &&
+      (this.last === this.count || below >= reach / 2)
+    ) {
+      return false;
+    }
+
     let first = 0;
     let y = this.height(0, 1);
     while (first < this.count - 1 && y < top - reach) {
@@ -120,7 +142,7 @@ class Sight {
       y += this.height(first, first + 1);
     }
     let last = first + 1;
-    while (last < this.count && y < top + box.clientHeight + reach) {
+    while (last < this.count && y < bottom + reach) {
       y += this.height(last, last + 1);
       last++;
     }
@@ -184,7 +206,7 @@ export function usePart(length: number, toEnd: boolean): Part {
     list: sight.list,
     from: sight.first * BLOCK,
     to: Math.min(length, sight.last * BLOCK),
-    above: sight.height(0, sight.first),
+    above: sight.above(),
     below: sight.height(sight.last, sight.count),
     atEnd: sight.atEnd,
     goToEnd: () => {
