@@ -98,7 +98,7 @@ repeat(struct sc_apply *apply, const struct sc_session_state *state,
        struct sc_op *op)
 {
     struct sc_entry entry;
-    uint64_t        place = state->place;
+    uint64_t        place = state == NULL ? 0 : state->place;
     unsigned        i;
 
     for (i = 0; i < SC_REPEAT_DEPTH; i++) {

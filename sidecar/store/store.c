@@ -121,13 +121,17 @@ lock_directory(const char *path, char *why, size_t why_size)
 static int
 load_salt(struct sc_store *store, char *why, size_t why_size)
 {
-    struct sc_txn  *txn = sc_txn_write(store->db);
+    struct sc_txn  *txn;
     struct sc_bytes value;
 
     store->salt_secret = sodium_malloc(SALT_BYTES);
     if (store->salt_secret == NULL) {
-        sc_txn_fail(txn, ENOMEM);
-    } else if (!sc_txn_get(txn, SC_DB_META, "salt", 4, &value)) {
+        snprintf(why, why_size, "no memory for the store");
+        return -1;
+    }
+
+    txn = sc_txn_write(store->db);
+    if (!sc_txn_get(txn, SC_DB_META, "salt", 4, &value)) {
         randombytes_buf(store->salt_secret, SALT_BYTES);
         sc_txn_put(txn, SC_DB_META, "salt", 4, store->salt_secret,
                    SALT_BYTES);

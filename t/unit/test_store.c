@@ -356,6 +356,10 @@ test_append_refused(void **state)
     message_op(&m, &visitor);
     m.op.append.seq = 2;
     assert_int_equal(apply_one(f, &m.op), SC_E_SEQ_GAP);
+
+    /* a number that no message has, in a session without one */
+    m.op.append.seq = 0;
+    assert_int_equal(apply_one(f, &m.op), SC_E_SEQ_OLD);
     message_op(&m, &visitor);
     m.prev[0] = 1;
     assert_int_equal(apply_one(f, &m.op), SC_E_SEQ_CONFLICT);
