@@ -206,6 +206,11 @@ bench-nchan: all tools ## interleaved run against nchan, in memory, side by side
 	@packaging/deps.sh build bench
 	bench/nchan.sh
 
+.PHONY: bench-web
+bench-web: all $(BUILD)/.deps-test ## sizes, load, messages, login and memory of the pages, in both browsers
+	@cd web && $(abspath $(NODE)) build.mjs bench
+	@cd web && $(abspath $(NODE)) ../build/bench/web.mjs
+
 
 # --- the demo ----------------------------------------------------------------
 

@@ -2,6 +2,7 @@
 //
 //   node build.mjs        everything that `make web` ships
 //   node build.mjs demo   build/demo.mjs, which `make demo` runs
+//   node build.mjs bench  build/bench/web.mjs, which `make bench-web` runs
 //
 // The widget is written twice: under its plain name, and under an address that
 // holds its hash, where a release stays for good (docs/operations.md).
@@ -196,6 +197,17 @@ async function demo() {
   await bundleForNode([join(web, "demo", "demo.ts")], join(web, "..", "build"));
 }
 
+async function bench() {
+  const from = join(web, "..", "bench");
+  const to = join(web, "..", "build", "bench");
+
+  await bundleForNode([join(from, "web.ts")], to);
+  await writeFile(
+    join(to, "web-message.js"),
+    await bundleForBrowser(join(from, "web-message.ts")),
+  );
+}
+
 if (process.argv[1] && resolve(process.argv[1]) === join(web, "build.mjs")) {
-  await (process.argv[2] === "demo" ? demo() : main());
+  await ({ demo, bench }[process.argv[2]] ?? main)();
 }

@@ -146,7 +146,7 @@ describe("a desk with conversations", () => {
       await row("The blue one").locator(".count").innerText(),
       "2\nunread",
     );
-    assert.match(await page.title(), /^\(5\) /);
+    await until("the title", () => page.title(), (title) => /^\(5\) /.test(title));
     await gallery(page, "list");
   });
 

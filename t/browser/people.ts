@@ -205,13 +205,16 @@ export class Customer<P extends Tab = Page> extends Talking<P> {
     return this.page.evaluate(() => navigator.clipboard.readText());
   }
 
-  async fillLogin(kit: Kit, password: string): Promise<void> {
+  /** Returns when the button was about to be pressed. */
+  async fillLogin(kit: Kit, password: string): Promise<number> {
     await this.button("Log in to an account that you have").click();
     await this.page.getByLabel("Account", { exact: true }).fill(kit.account);
     await this.page.getByLabel("Password", { exact: true }).fill(password);
     await this.page.getByLabel("Secret Key").fill(kit.secretKey);
     await this.page.getByLabel("Chat code").fill(kit.cid);
+    const pressed = performance.now();
     await this.button("Log in").click();
+    return pressed;
   }
 
   async confirmDevices(): Promise<void> {

@@ -152,7 +152,11 @@ function twelveSteps(): void {
       await counts.evaluateAll((all) => all.map((count) => count.textContent)),
       ["1 unread"],
     );
-    assert.match(await inbox.page.title(), /^\(1\)/);
+    await until(
+      "the title",
+      () => inbox.page.title(),
+      (title) => title.startsWith("(1) "),
+    );
     await inbox.openConversation(QUESTION);
     await inbox.sees(QUESTION);
     await until(

@@ -7,15 +7,36 @@ import { Warning } from "./icons.tsx";
 import { shared } from "./language.ts";
 import type { AlarmWords } from "./words.ts";
 
+/** While changes keep coming, such as the messages of a long absence, a page
+ * is not drawn anew for each of them. */
+const DRAW_EVERY_MS = 40;
+
 /** Renders again whenever the client says that something changed. */
 export function useChanges(client: { readonly subscribe: Subscribe }): void {
   const [, again] = useReducer((count: number) => count + 1, 0);
 
   useEffect(() => {
-    const stop = client.subscribe(() => again(undefined));
+    let drawn = 0;
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    const draw = () => {
+      timer = undefined;
+      drawn = performance.now();
+      again(undefined);
+    };
+    const stop = client.subscribe(() => {
+      if (timer !== undefined) return;
+
+      const wait = drawn + DRAW_EVERY_MS - performance.now();
+      if (wait <= 0) draw();
+      else timer = setTimeout(draw, wait);
+    });
+
     // What changed between the first render and this moment.
-    again(undefined);
-    return stop;
+    draw();
+    return () => {
+      stop();
+      clearTimeout(timer);
+    };
   }, [client]);
 }
 
