@@ -365,40 +365,6 @@ function twelveSteps(): void {
     assert.deepEqual([...(await visitor.texts())].sort(), all);
   });
 
-  step("the inbox is searched and worked by keys; typing shows", async () => {
-    const { page } = inbox;
-    const row = inbox.list.locator(".row");
-
-    await page.locator(".conversation textarea").focus();
-    await page.keyboard.press("Escape");
-    await page.keyboard.press("/");
-    await page.keyboard.type("NORWAY no such word");
-    await page.getByText("Nothing found").waitFor();
-    await page.getByLabel("Search conversations").fill("norwAy");
-    await row.waitFor();
-    await page.getByLabel("Search conversations").fill("");
-    await page.keyboard.press("Escape");
-
-    await page.keyboard.press("e");
-    await page.getByText("Nothing is open").waitFor();
-    await page.getByRole("button", { name: "Show closed conversations" }).click();
-    await row.waitFor();
-
-    await visitor.page.locator("sealchat-widget textarea").click();
-    await visitor.page.keyboard.type("One");
-    await page.getByText("is writing…").waitFor();
-    await visitor.page.keyboard.press("Enter");
-    await inbox.sees("One");
-    await page.getByText("Nothing is closed").waitFor();
-    await page.locator(".switch button").first().click();
-    await row.waitFor();
-
-    await page.keyboard.press("?");
-    await page.getByRole("dialog").waitFor();
-    await page.keyboard.press("Escape");
-    await page.getByRole("dialog").waitFor({ state: "detached" });
-  });
-
   step("keyboard alone opens, writes, looks behind the lock and leaves", async () => {
     const { page } = visitor;
 
