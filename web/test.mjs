@@ -39,8 +39,8 @@ let failed = 0;
 if (files.length) {
   const stream = run({
     files,
-    // The twelve steps start real servers: one file after the other.
-    concurrency: part === "browser" ? 1 : Math.min(2, cpus().length),
+    // Files start servers and browsers of their own.
+    concurrency: Math.min(2, cpus().length),
     timeout: 600_000,
   });
   // Files and suites report too; only single tests are counted, unless a file
