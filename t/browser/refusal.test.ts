@@ -86,6 +86,8 @@ describe("a chat that cannot be verified or reached", () => {
       /This site's chat could not be verified, so nothing was sent\.\s+Ask the owner to check the chat code on this page\./,
     );
     assert.equal(await visitor.panel.locator("textarea").count(), 0);
+    // "Only you and ... can read this" would promise too much now.
+    assert.equal(await visitor.lock.count(), 0);
     assert.ok(!sent.includes(SEND));
     await gallery(visitor.page, "widget-refuses");
   });

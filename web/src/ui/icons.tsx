@@ -64,8 +64,8 @@ export const Send = () => (
   </Icon>
 );
 
-export const Warning = ({ size = 20 }) => (
-  <Icon size={size}>
+export const Warning = () => (
+  <Icon>
     <path d="M10 3.2l7.5 13.3h-15zM10 8v4M10 14.2v.1" />
   </Icon>
 );

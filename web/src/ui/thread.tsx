@@ -36,18 +36,13 @@ function State({ message }: { message: Message }) {
 
 function MarkNote({ mark }: { mark: Mark | undefined }) {
   if (mark === undefined) return null;
-
-  const calm =
-    mark === "waiting"
-      ? shared.markWaits
-      : mark === "unreadable"
-        ? shared.markDamaged
-        : undefined;
-
+  if (mark === "waiting" || mark === "unreadable") {
+    return <p class="mark">{shared.marks[mark]}</p>;
+  }
   return (
-    <details class={calm === undefined ? "mark alarming" : "mark"}>
+    <details class="mark alarming">
       <summary>{shared.marks[mark]}</summary>
-      {calm ?? shared.markAlarming}
+      {shared.otherWay}
     </details>
   );
 }

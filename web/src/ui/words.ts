@@ -6,10 +6,8 @@ import type { Alarm, Delivery, Mark } from "../client/types.ts";
 export interface SharedWords {
   readonly delivery: Record<Delivery, string>;
   readonly marks: Record<Mark, string>;
-  /** What lies behind a mark, in three cases. */
-  readonly markWaits: string;
-  readonly markDamaged: string;
-  readonly markAlarming: string;
+  /** What to do about a mark that says that somebody may have interfered. */
+  readonly otherWay: string;
   readonly send: string;
   readonly loading: string;
   readonly latest: string;
@@ -39,11 +37,7 @@ export const marks: SharedWords["marks"] = {
 export const english: SharedWords = {
   delivery,
   marks,
-  markWaits: "Its key has not come yet. It is kept, and appears with the key.",
-  markDamaged:
-    "It was damaged, or made for somebody else. Ask for it to be written again.",
-  markAlarming:
-    "Something was held back or changed on its way. Do not rely on it, and ask the sender by another way.",
+  otherWay: "Do not rely on this. Ask the sender by another way, such as the phone.",
   send: "Send",
   loading: "Loading",
   latest: "Newest message",

@@ -16,6 +16,7 @@ import { serviceAt } from "../ui/service.ts";
 import tokens from "../ui/tokens.css";
 import { fromBase64Url } from "../wire/bytes.ts";
 import { Events, type EventName, type Listener } from "./events.ts";
+import { whenIdle } from "./idle.ts";
 import { optionsOf, withOptions } from "./options.ts";
 import { applyScheme, colorSheet } from "./theme.ts";
 import style from "./widget.css";
@@ -89,8 +90,11 @@ function begin(script: HTMLOrSVGScriptElement | null): void {
   const color = new CSSStyleSheet();
   let options = optionsOf(script.dataset, window.SealChat ?? {});
   let open = false;
+  let dressed = false;
 
-  const draw = () =>
+  const draw = () => {
+    if (!dressed) return;
+
     render(
       <Widget
         chat={chat}
@@ -101,11 +105,14 @@ function begin(script: HTMLOrSVGScriptElement | null): void {
       />,
       root,
     );
+  };
   const setOpen = (now: boolean) => {
     open = now;
     draw();
   };
   const dress = () => {
+    dressed = true;
+
     const page = document.documentElement.lang;
 
     chooseLanguage([options.lang, page, ...navigator.languages]);
@@ -114,17 +121,10 @@ function begin(script: HTMLOrSVGScriptElement | null): void {
     draw();
   };
 
-  root.adoptedStyleSheets = [sheet(tokens), color, ...[base, style].map(sheet)];
-  keepKeys(host);
-  // Beside the body: what moves or filters that leaves the chat alone.
-  document.documentElement.append(host);
-  dress();
-  reportCheck(chat);
-
   window.SealChat = {
     init(given) {
       options = withOptions(options, given);
-      dress();
+      if (dressed) dress();
     },
     open: () => setOpen(true),
     close: () => setOpen(false),
@@ -133,6 +133,16 @@ function begin(script: HTMLOrSVGScriptElement | null): void {
     },
     on: (event, listener) => events.on(event, listener),
   } satisfies SealChat;
+
+  reportCheck(chat);
+  // Each in a task of its own: none of them holds the page up.
+  whenIdle(() => {
+    root.adoptedStyleSheets = [sheet(tokens), color, sheet(base), sheet(style)];
+    keepKeys(host);
+    // Beside the body: what moves or filters that leaves the chat alone.
+    document.documentElement.append(host);
+    whenIdle(dress);
+  });
 }
 
 begin(document.currentScript);

@@ -11,11 +11,9 @@ export function Proof({ chat, name }: { chat: VisitorChat; name: string }) {
     <div class="page" tabIndex={0}>
       <h3>{words.safetyTitle}</h3>
       <p>{named(words.safetyHow, name)}</p>
-      <h3>{words.safetyNumber}</h3>
-      {chat.safetyNumber === undefined ? (
-        <p class="hint">{words.safetyLater}</p>
-      ) : (
+      {chat.safetyNumber !== undefined && (
         <>
+          <h3>{words.safetyNumber}</h3>
           <SafetyNumber number={chat.safetyNumber} />
           <p class="hint">{named(words.safetyCompare, name)}</p>
         </>
@@ -39,10 +37,10 @@ export function End(props: {
       <p>{named(words.endText, props.name)}</p>
       <div class="choice">
         <button type="button" class="button" ref={first} onClick={props.keep}>
-          {words.endNo}
+          {words.back}
         </button>
         <button type="button" class="button grave" onClick={props.end}>
-          {words.endYes}
+          {words.end}
         </button>
       </div>
     </div>

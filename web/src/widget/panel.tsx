@@ -4,7 +4,7 @@ import type { ComponentChildren, RefObject } from "preact";
 import { useLayoutEffect, useRef, useState } from "preact/hooks";
 
 import type { VisitorChat } from "../client/types.ts";
-import { Back, Close, Lock, More, Warning } from "../ui/icons.tsx";
+import { Back, Close, Lock, More } from "../ui/icons.tsx";
 import { Bones } from "../ui/parts.tsx";
 import { saveCopy } from "./copy.ts";
 import type { Options } from "./options.ts";
@@ -118,21 +118,8 @@ function Round(props: {
   );
 }
 
-/** One small lock; while an alarm stands it would promise too much. */
-function Privacy(props: {
-  chat: VisitorChat;
-  name: string;
-  open: boolean;
-  toggle: () => void;
-}) {
-  if (props.chat.alarm !== undefined) {
-    return (
-      <p class="lock halted">
-        <Warning size={14} />
-        <span>{words.halted}</span>
-      </p>
-    );
-  }
+/** One small lock.  While an alarm stands it would promise too much. */
+function Privacy(props: { name: string; open: boolean; toggle: () => void }) {
   return (
     <button
       type="button"
@@ -256,12 +243,13 @@ export function Panel(props: PanelProps) {
         <Round label={words.close} press={leave}>
           <Close />
         </Round>
-        <Privacy
-          chat={chat}
-          name={name}
-          open={shown === "proof"}
-          toggle={() => turn(shown === "proof" ? "talk" : "proof")}
-        />
+        {chat.alarm === undefined && (
+          <Privacy
+            name={name}
+            open={shown === "proof"}
+            toggle={() => turn(shown === "proof" ? "talk" : "proof")}
+          />
+        )}
       </div>
       {menu && (
         <Menu

@@ -8,6 +8,7 @@ import { Close, Launch } from "../ui/icons.tsx";
 import { useChanges } from "../ui/parts.tsx";
 import { inert } from "../ui/text.tsx";
 import type { Events } from "./events.ts";
+import { whenIdle } from "./idle.ts";
 import type { Options } from "./options.ts";
 import { Panel, type Loading } from "./panel.tsx";
 import { remembersSound } from "./settings.ts";
@@ -21,9 +22,6 @@ export interface WidgetProps {
   setOpen: (open: boolean) => void;
   events: Events;
 }
-
-/** After this long the page is idle enough. */
-const IDLE_MS = 2000;
 
 /** Reads what is stored, when the page has nothing better to do.  Without a
  * session this touches no network. */
@@ -43,9 +41,7 @@ function useStored(chat: VisitorChat, open: boolean): Loading {
     };
 
     if (open) begin();
-    else if ("requestIdleCallback" in window) {
-      requestIdleCallback(begin, { timeout: IDLE_MS });
-    } else setTimeout(begin, IDLE_MS / 10);
+    else whenIdle(begin);
   }, [chat, open]);
 
   return loading;

@@ -1,5 +1,8 @@
 import type { Words } from "./words.ts";
 
+/** Which of them it was helps a visitor little. */
+const held = "Hier wurde etwas zurückgehalten oder verändert";
+
 export const de: Words = {
   delivery: {
     sending: "Wird gesendet",
@@ -10,18 +13,12 @@ export const de: Words = {
   },
   marks: {
     waiting: "Lässt sich noch nicht öffnen",
-    gap: "Vor dieser Nachricht fehlt eine",
-    conflicting: "Zwei Nachrichten beanspruchen diesen Platz",
+    gap: held,
+    conflicting: held,
     unreadable: "Diese Nachricht lässt sich nicht öffnen",
-    "removed-device": "Von einem entfernten Gerät, ungeprüft",
-    "beginning-missing": "Der Anfang dieser Unterhaltung fehlt",
+    "removed-device": held,
+    "beginning-missing": held,
   },
-  markWaits:
-    "Ihr Schlüssel ist noch nicht da. Sie ist aufgehoben und erscheint mit ihm.",
-  markDamaged:
-    "Sie wurde beschädigt oder war nicht für Sie. Lassen Sie sie noch einmal schreiben.",
-  markAlarming:
-    "Unterwegs wurde etwas zurückgehalten oder verändert. Verlassen Sie sich nicht darauf und fragen Sie auf anderem Weg nach.",
   send: "Senden",
   loading: "Wird geladen",
   latest: "Neueste Nachricht",
@@ -36,7 +33,6 @@ export const de: Words = {
   back: "Zurück",
   menu: "Mehr",
   lock: "Nur Sie und {} können das lesen",
-  halted: "Von hier wird nichts gesendet",
   greeting: "Guten Tag, wie können wir helfen? Die Antwort finden Sie hier.",
   conversation: "Unterhaltung",
   placeholder: "Nachricht schreiben",
@@ -51,22 +47,19 @@ export const de: Words = {
   deleted: "Diese Unterhaltung ist gelöscht.",
   anew: "Mit einer neuen Nachricht beginnt eine neue.",
   storageFailed:
-    "Dieser Browser lässt den Chat nichts speichern; deshalb geht er hier nicht. Oft liegt es an einem privaten Fenster.",
+    "Dieser Browser lässt den Chat nichts speichern; deshalb geht er hier nicht.",
 
   safetyTitle: "Privat, und wie Sie sichergehen",
   safetyHow:
     "Ihre Nachrichten werden auf diesem Gerät verschlossen, und nur {} hat den Schlüssel. Der Dienst, der sie befördert, kann sie nicht lesen.",
   safetyCompare:
     "Vergleichen Sie diese Nummer mit {}, etwa am Telefon. Sehen beide dieselbe, ist niemand dazwischen.",
-  safetyLater: "Sie erscheint hier, sobald Sie geschrieben haben.",
 
   sound: "Ton",
   copy: "Kopie speichern",
   end: "Beenden und löschen",
   endText:
     "Alle Nachrichten werden von diesem Gerät und beim Dienst gelöscht. Was {} schon erhalten hat, bleibt dort.",
-  endYes: "Alles löschen",
-  endNo: "Unterhaltung behalten",
 
   unverified:
     "Der Chat dieser Seite konnte nicht überprüft werden; es wurde nichts gesendet.",

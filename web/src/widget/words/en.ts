@@ -9,7 +9,6 @@ export const en: Words = {
   back: "Back",
   menu: "More",
   lock: "Only you and {} can read this",
-  halted: "Nothing is sent from here",
   greeting: "Hello, how can we help? You will find the answer here.",
   conversation: "Conversation",
   placeholder: "Write a message",
@@ -22,22 +21,19 @@ export const en: Words = {
   deleted: "This conversation is deleted.",
   anew: "A new message begins a new one.",
   storageFailed:
-    "This browser does not let the chat keep anything, so it cannot be used here. A private window is often the reason.",
+    "This browser does not let the chat keep anything, so it cannot be used here.",
 
   safetyTitle: "Private, and how to be sure",
   safetyHow:
     "Your messages are locked on this device, and only {} holds the key. The service that carries them cannot read them.",
   safetyCompare:
     "Compare this number with {}, by phone for example. If both of you see the same, nobody is in between.",
-  safetyLater: "It appears here once you have written.",
 
   sound: "Sound",
   copy: "Save a copy",
   end: "End and delete",
   endText:
     "All messages are erased from this device and from the service. What {} has already received stays there.",
-  endYes: "Delete everything",
-  endNo: "Keep the conversation",
 
   unverified: "This site's chat could not be verified, so nothing was sent.",
   unavailable: "This chat is unavailable, so nothing was sent.",

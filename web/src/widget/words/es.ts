@@ -1,5 +1,8 @@
 import type { Words } from "./words.ts";
 
+/** Which of them it was helps a visitor little. */
+const held = "Aquí se retuvo o cambió algo";
+
 export const es: Words = {
   delivery: {
     sending: "Enviando",
@@ -10,16 +13,12 @@ export const es: Words = {
   },
   marks: {
     waiting: "Todavía no se puede abrir",
-    gap: "Falta un mensaje antes de este",
-    conflicting: "Dos mensajes reclaman este lugar",
+    gap: held,
+    conflicting: held,
     unreadable: "No se pudo abrir este mensaje",
-    "removed-device": "De un dispositivo retirado, sin verificar",
-    "beginning-missing": "Falta el comienzo de esta conversación",
+    "removed-device": held,
+    "beginning-missing": held,
   },
-  markWaits: "Su clave aún no ha llegado. Se conserva y aparecerá con ella.",
-  markDamaged: "Se dañó o no era para usted. Pida que se lo escriban de nuevo.",
-  markAlarming:
-    "Algo fue retenido o cambiado por el camino. No se fíe y pregunte por otra vía.",
   send: "Enviar",
   loading: "Cargando",
   latest: "Último mensaje",
@@ -34,7 +33,6 @@ export const es: Words = {
   back: "Volver",
   menu: "Más",
   lock: "Solo usted y {} pueden leer esto",
-  halted: "Desde aquí no se envía nada",
   greeting: "Hola, ¿en qué podemos ayudarle? Aquí encontrará la respuesta.",
   conversation: "Conversación",
   placeholder: "Escriba un mensaje",
@@ -47,22 +45,19 @@ export const es: Words = {
   deleted: "Esta conversación está eliminada.",
   anew: "Un mensaje nuevo comienza otra.",
   storageFailed:
-    "Este navegador no deja guardar nada, así que el chat no puede usarse aquí. A menudo se debe a una ventana privada.",
+    "Este navegador no deja guardar nada, así que el chat no puede usarse aquí.",
 
   safetyTitle: "Privado, y cómo comprobarlo",
   safetyHow:
     "Sus mensajes se cierran con llave en este dispositivo, y solo {} tiene la clave. El servicio que los transporta no puede leerlos.",
   safetyCompare:
     "Compare este número con {}, por ejemplo por teléfono. Si ambos ven el mismo, no hay nadie en medio.",
-  safetyLater: "Aparecerá aquí cuando haya escrito.",
 
   sound: "Sonido",
   copy: "Guardar una copia",
   end: "Terminar y eliminar",
   endText:
     "Todos los mensajes se borran de este dispositivo y del servicio. Lo que {} ya ha recibido permanece allí.",
-  endYes: "Eliminar todo",
-  endNo: "Conservar la conversación",
 
   unverified: "No se pudo verificar el chat de este sitio; no se envió nada.",
   unavailable: "Este chat no está disponible; no se envió nada.",

@@ -1,5 +1,8 @@
 import type { Words } from "./words.ts";
 
+/** Which of them it was helps a visitor little. */
+const held = "Ici, quelque chose a été retenu ou modifié";
+
 export const fr: Words = {
   delivery: {
     sending: "Envoi en cours",
@@ -10,18 +13,12 @@ export const fr: Words = {
   },
   marks: {
     waiting: "Ne peut pas encore être ouvert",
-    gap: "Un message manque avant celui-ci",
-    conflicting: "Deux messages occupent cette place",
+    gap: held,
+    conflicting: held,
     unreadable: "Ce message n’a pas pu être ouvert",
-    "removed-device": "D’un appareil retiré, non vérifié",
-    "beginning-missing": "Le début de cette conversation manque",
+    "removed-device": held,
+    "beginning-missing": held,
   },
-  markWaits:
-    "Sa clé n’est pas encore arrivée. Il est conservé et s’affichera avec elle.",
-  markDamaged:
-    "Il a été endommagé ou ne vous était pas destiné. Demandez qu’on vous le récrive.",
-  markAlarming:
-    "Quelque chose a été retenu ou modifié en chemin. Ne vous y fiez pas et vérifiez par un autre moyen.",
   send: "Envoyer",
   loading: "Chargement",
   latest: "Dernier message",
@@ -36,7 +33,6 @@ export const fr: Words = {
   back: "Retour",
   menu: "Plus",
   lock: "Seuls vous et {} pouvez lire ceci",
-  halted: "Rien n’est envoyé d’ici",
   greeting:
     "Bonjour, comment pouvons-nous vous aider ? Vous trouverez la réponse ici.",
   conversation: "Conversation",
@@ -51,22 +47,19 @@ export const fr: Words = {
   deleted: "Cette conversation est supprimée.",
   anew: "Un nouveau message en commence une autre.",
   storageFailed:
-    "Ce navigateur ne laisse rien conserver : la discussion ne peut pas fonctionner ici. C’est souvent dû à une fenêtre privée.",
+    "Ce navigateur ne laisse rien conserver : la discussion ne peut pas fonctionner ici.",
 
   safetyTitle: "Privé, et comment en être sûr",
   safetyHow:
     "Vos messages sont verrouillés sur cet appareil, et seul {} en a la clé. Le service qui les transporte ne peut pas les lire.",
   safetyCompare:
     "Comparez ce numéro avec {}, par téléphone par exemple. Si vous voyez le même, personne ne s’est interposé.",
-  safetyLater: "Il s’affichera ici dès que vous aurez écrit.",
 
   sound: "Son",
   copy: "Enregistrer une copie",
   end: "Terminer et supprimer",
   endText:
     "Tous les messages sont effacés de cet appareil et du service. Ce que {} a déjà reçu y reste.",
-  endYes: "Tout supprimer",
-  endNo: "Garder la conversation",
 
   unverified:
     "La discussion de ce site n’a pas pu être vérifiée ; rien n’a été envoyé.",

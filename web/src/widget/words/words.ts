@@ -13,8 +13,6 @@ export interface Words extends SharedWords {
   readonly back: string;
   readonly menu: string;
   readonly lock: string;
-  /** In the place of the lock, while an alarm stands. */
-  readonly halted: string;
   readonly greeting: string;
   readonly conversation: string;
   readonly placeholder: string;
@@ -33,14 +31,11 @@ export interface Words extends SharedWords {
   readonly safetyTitle: string;
   readonly safetyHow: string;
   readonly safetyCompare: string;
-  readonly safetyLater: string;
 
   readonly sound: string;
   readonly copy: string;
   readonly end: string;
   readonly endText: string;
-  readonly endYes: string;
-  readonly endNo: string;
 
   /** What happened, as the title of an alarm. */
   readonly unverified: string;
@@ -48,7 +43,6 @@ export interface Words extends SharedWords {
   readonly conflict: string;
   /** What to do about it. */
   readonly checkCode: string;
-  readonly otherWay: string;
   readonly reload: string;
 }
 
