@@ -105,6 +105,9 @@ ngx_http_sealchat_link_record(ngx_http_sealchat_link_t *link,
 
         return NULL;
 
+    case SC_RECORD_STATUS:
+        return "STATUS that was not asked for";
+
     case SC_RECORD_PAUSE:
     case SC_RECORD_RESUME:
         if (rec->stream) {

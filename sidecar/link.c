@@ -551,6 +551,13 @@ on_link_record(struct sc_link *link, const struct sc_record *rec)
         wake(link);
         return NULL;
 
+    case SC_RECORD_STATUS:
+        if (rec->flags) {
+            return "a STATUS answer from nginx";
+        }
+        put_control(link, SC_RECORD_STATUS, SC_RECORD_FLAG_ANSWER);
+        return NULL;
+
     default:
         if (!rec->flags) {
             put_control(link, SC_RECORD_PING, SC_RECORD_FLAG_ANSWER);

@@ -34,11 +34,13 @@ enum sc_record_kind {
     SC_RECORD_RESUME = 6,  /* DATA may flow again */
     SC_RECORD_PING   = 7,  /* stream 0; flag ANSWER in the answer */
     SC_RECORD_TICKET = 8,  /* sidecar: the stream is authenticated; role:1 */
+    SC_RECORD_STATUS = 9,  /* stream 0; module: asks, without payload; sidecar:
+                              flag ANSWER, its metrics as Prometheus' text */
     SC_RECORD_KINDS
 };
 
 #define SC_RECORD_FLAG_PAUSED 0x01u  /* OPEN */
-#define SC_RECORD_FLAG_ANSWER 0x01u  /* PING */
+#define SC_RECORD_FLAG_ANSWER 0x01u  /* PING, STATUS */
 
 #define SC_CLOSE_REASON_MAX   123u   /* RFC 6455 5.5: 125 less the code */
 
@@ -101,7 +103,8 @@ sc_record_get(const uint8_t in[SC_RECORD_HEADER], struct sc_record *rec)
 
     if (rec->flags > 1
         || (rec->flags && rec->kind != SC_RECORD_OPEN
-            && rec->kind != SC_RECORD_PING))
+            && rec->kind != SC_RECORD_PING
+            && rec->kind != SC_RECORD_STATUS))
     {
         return "unknown flags in a record";
     }
@@ -152,6 +155,12 @@ sc_record_get(const uint8_t in[SC_RECORD_HEADER], struct sc_record *rec)
     case SC_RECORD_TICKET:
         if (rec->stream == 0 || rec->length != 1) {
             return "malformed TICKET record";
+        }
+        return NULL;
+
+    case SC_RECORD_STATUS:
+        if (rec->stream || (rec->length && !rec->flags)) {
+            return "malformed STATUS record";
         }
         return NULL;
 

@@ -397,6 +397,19 @@ on_stream_record(struct link *link, const struct sc_record *rec,
     }
 }
 
+static void
+send_status(struct link *link)
+{
+    char text[256];
+    int         n = snprintf(text, sizeof(text),
+                             "# HELP link_echo_links_total Links taken.\n"
+                             "# TYPE link_echo_links_total counter\n"
+                             "link_echo_links_total %u\n", links_made);
+
+    send_record(link, SC_RECORD_STATUS, SC_RECORD_FLAG_ANSWER, 0, 0,
+                (const uint8_t *) text, (uint32_t) n);
+}
+
 static const char *
 on_record(struct link *link, const struct sc_record *rec,
           const uint8_t *payload)
@@ -416,6 +429,11 @@ on_record(struct link *link, const struct sc_record *rec,
             send_record(link, SC_RECORD_PING, SC_RECORD_FLAG_ANSWER, 0, 0,
                         NULL, 0);
         }
+        return NULL;
+    }
+
+    if (rec->kind == SC_RECORD_STATUS) {
+        send_status(link);
         return NULL;
     }
 

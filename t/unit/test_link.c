@@ -310,6 +310,28 @@ test_ping(void **state)
 }
 
 static void
+test_status(void **state)
+{
+    struct peer p;
+    struct got *got;
+
+    (void) state;
+
+    peer_open(&p, &D);
+    put_record(&p, SC_RECORD_STATUS, 0, 0, 0, NULL, 0);
+    got = next_record(&p, 0, PATIENCE);
+    assert_non_null(got);
+    assert_int_equal(got->rec.kind, SC_RECORD_STATUS);
+    assert_int_equal(got->rec.flags, SC_RECORD_FLAG_ANSWER);
+    free(got);
+
+    put_record(&p, SC_RECORD_STATUS, SC_RECORD_FLAG_ANSWER, 0, 0, NULL, 0);
+    peer_expect_end(&p);
+    assert_true(log_has(&D, "a STATUS answer from nginx"));
+    still_there();
+}
+
+static void
 ends_with(const struct daemon *d, const char *text)
 {
     int status = wait_for(daemon_spawn(d));
@@ -634,6 +656,7 @@ main(void)
         cmocka_unit_test_setup_teardown(test_ids, setup, teardown),
         cmocka_unit_test_setup_teardown(test_cuts, setup, teardown),
         cmocka_unit_test_setup_teardown(test_ping, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_status, setup, teardown),
         cmocka_unit_test_setup_teardown(test_two_daemons, setup, teardown),
         cmocka_unit_test_setup_teardown(test_stale_socket, setup, teardown),
         cmocka_unit_test_setup_teardown(test_slow_module, setup, teardown),

@@ -66,6 +66,10 @@ takes_every_kind(void **state)
     assert_valid(0, SC_RECORD_RESUME, 0, 0, 0);
     assert_valid(0, SC_RECORD_PING, 0, 0, 0);
     assert_valid(0, SC_RECORD_PING, SC_RECORD_FLAG_ANSWER, 0, 0);
+    assert_valid(0, SC_RECORD_STATUS, 0, 0, 0);
+    assert_valid(0, SC_RECORD_STATUS, SC_RECORD_FLAG_ANSWER, 0, 0);
+    assert_valid(SC_RECORD_PAYLOAD_MAX, SC_RECORD_STATUS,
+                 SC_RECORD_FLAG_ANSWER, 0, 0);
     assert_valid(1, SC_RECORD_TICKET, 0, 0, 1);
 }
 
@@ -87,7 +91,9 @@ refuses_headers(void **state)
         assert_refused("record payload above 65536 bytes", UINT32_MAX,
                        (uint8_t) kind, 0, 0, 1);
 
-        if (kind != SC_RECORD_OPEN && kind != SC_RECORD_PING) {
+        if (kind != SC_RECORD_OPEN && kind != SC_RECORD_PING
+            && kind != SC_RECORD_STATUS)
+        {
             assert_refused("unknown flags in a record", 0, (uint8_t) kind, 1,
                            0, 1);
         }
@@ -123,6 +129,8 @@ refuses_headers(void **state)
     assert_refused("malformed TICKET record", 0, SC_RECORD_TICKET, 0, 0, 1);
     assert_refused("malformed TICKET record", 2, SC_RECORD_TICKET, 0, 0, 1);
     assert_refused("malformed TICKET record", 1, SC_RECORD_TICKET, 0, 0, 0);
+    assert_refused("malformed STATUS record", 1, SC_RECORD_STATUS, 0, 0, 0);
+    assert_refused("malformed STATUS record", 0, SC_RECORD_STATUS, 0, 0, 1);
 }
 
 static void
