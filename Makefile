@@ -30,7 +30,7 @@ CFLAGS  ?= -O2 -g
 SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=undefined \
             -fno-omit-frame-pointer -g -O1
 
-PKGS    := libuv libsodium
+PKGS    := libuv libsodium nettle
 LIBS     = $(shell pkg-config --libs $(PKGS)) -llmdb -linih -lpthread
 CPKG     = $(shell pkg-config --cflags $(PKGS))
 

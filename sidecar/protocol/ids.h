@@ -13,12 +13,13 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include <nettle/sha2.h>
 #include <sodium.h>
 
 #include <sealchat/frames.h>
 
 /* A hash that begins with D(word). */
-typedef crypto_hash_sha256_state sc_hash;
+typedef struct sha256_ctx sc_hash;
 
 void sc_hash_begin(sc_hash *hash, const char *word);
 void sc_hash_bytes(sc_hash *hash, const void *bytes, size_t n);
