@@ -3,7 +3,8 @@
  *
  * Written for more than one engine.  No transaction, cursor or handle of an
  * engine is visible here; an engine that cannot keep a promise stated below
- * is not an engine.  LMDB (sidecar/store/) is the embedded one.
+ * is not an engine.  LMDB (sidecar/store/) is the embedded one; tests have
+ * another in memory (t/engine/), and the same tests run on both.
  *
  * Words.  A customer is known by cid, and inside the store by a small number.
  * A position is the number of a message in its customer's order, given out
@@ -28,8 +29,11 @@
 #include <sealchat/frames.h>
 
 struct sc_store;
+struct sc_engine;
 
 struct sc_store_options {
+    const struct sc_engine *engine;      /* NULL: LMDB */
+
     const char *path;        /* a directory of ours, made if missing */
     uint64_t    map_size;    /* bytes the store may grow to */
 
@@ -314,5 +318,61 @@ struct sc_page *sc_store_read_session(struct sc_store *store,
 struct sc_page *sc_store_history(struct sc_store *store, uint64_t customer,
                                  const uint8_t sid[32], uint64_t before,
                                  size_t n, size_t max_bytes);
+
+
+/* --- engines ------------------------------------------------------------- */
+
+/*
+ * What an engine provides: for each function above but the last, one of its
+ * name and contract.  A struct sc_store is the engine's own; its first member
+ * is the pointer to this table, which open sets.  A page is one allocation
+ * that free() frees.
+ */
+struct sc_engine {
+    const char *name;
+
+    struct sc_store *(*open)(const struct sc_store_options *options,
+                             char *why, size_t why_size);
+    void (*close)(struct sc_store *store);
+    const uint8_t *(*salt_secret)(struct sc_store *store);
+
+    int (*apply)(struct sc_store *store, struct sc_op *ops,
+                 char *why, size_t why_size);
+    int64_t (*wants)(struct sc_store *store);
+
+    int (*customer)(struct sc_store *store, const uint8_t cid[32],
+                    struct sc_customer *out);
+    int (*account)(struct sc_store *store, const uint8_t account_id[32],
+                   uint8_t cid[32], struct sc_blob_out *record);
+    int (*wrap)(struct sc_store *store, const uint8_t account_id[32],
+                uint64_t generation, uint8_t kind, struct sc_blob_out *wrap);
+    int (*roster)(struct sc_store *store, uint64_t customer,
+                  uint64_t version, struct sc_blob_out *roster);
+    int (*roster_by_id)(struct sc_store *store, uint64_t customer,
+                        const uint8_t id[32], struct sc_blob_out *roster);
+
+    int (*session)(struct sc_store *store, uint64_t customer,
+                   const uint8_t sid[32], const uint8_t signkey_id[32],
+                   struct sc_session_info *out);
+    int (*sessions)(struct sc_store *store, uint64_t customer,
+                    const uint8_t from[32], const uint8_t signkey_id[32],
+                    struct sc_session_info *out, int n);
+    int (*cursor)(struct sc_store *store, uint64_t customer,
+                  const uint8_t signkey_id[32], uint64_t *position);
+
+    struct sc_page *(*read)(struct sc_store *store, uint64_t customer,
+                            uint64_t from, const uint8_t *skip_signkey,
+                            size_t n, size_t max_bytes);
+    struct sc_page *(*read_session)(struct sc_store *store,
+                                    uint64_t customer, const uint8_t sid[32],
+                                    uint64_t above,
+                                    const uint8_t *skip_signkey, size_t n,
+                                    size_t max_bytes);
+    struct sc_page *(*history)(struct sc_store *store, uint64_t customer,
+                               const uint8_t sid[32], uint64_t before,
+                               size_t n, size_t max_bytes);
+};
+
+extern const struct sc_engine sc_engine_lmdb;
 
 #endif

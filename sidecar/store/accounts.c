@@ -476,8 +476,8 @@ head_of(struct sc_store *store, uint64_t number, uint64_t stored)
 }
 
 int
-sc_store_customer(struct sc_store *store, const uint8_t cid[32],
-                  struct sc_customer *out)
+sc_lmdb_customer(struct sc_store *store, const uint8_t cid[32],
+                 struct sc_customer *out)
 {
     struct sc_txn         *txn = sc_txn_read(store->db);
     struct sc_customer_row row = { 0 };
@@ -504,8 +504,8 @@ sc_store_customer(struct sc_store *store, const uint8_t cid[32],
 }
 
 int
-sc_store_account(struct sc_store *store, const uint8_t account_id[32],
-                 uint8_t cid[32], struct sc_blob_out *record)
+sc_lmdb_account(struct sc_store *store, const uint8_t account_id[32],
+                uint8_t cid[32], struct sc_blob_out *record)
 {
     struct sc_txn         *txn = sc_txn_read(store->db);
     struct sc_customer_row row;
@@ -528,8 +528,8 @@ sc_store_account(struct sc_store *store, const uint8_t account_id[32],
 }
 
 int
-sc_store_wrap(struct sc_store *store, const uint8_t account_id[32],
-              uint64_t generation, uint8_t kind, struct sc_blob_out *wrap)
+sc_lmdb_wrap(struct sc_store *store, const uint8_t account_id[32],
+             uint64_t generation, uint8_t kind, struct sc_blob_out *wrap)
 {
     struct sc_txn  *txn = sc_txn_read(store->db);
     struct sc_bytes value;
@@ -565,8 +565,8 @@ read_roster(struct sc_txn *txn, uint64_t customer, uint64_t version,
 }
 
 int
-sc_store_roster(struct sc_store *store, uint64_t customer, uint64_t version,
-                struct sc_blob_out *roster)
+sc_lmdb_roster(struct sc_store *store, uint64_t customer, uint64_t version,
+               struct sc_blob_out *roster)
 {
     struct sc_txn         *txn = sc_txn_read(store->db);
     struct sc_customer_row row;
@@ -584,8 +584,8 @@ sc_store_roster(struct sc_store *store, uint64_t customer, uint64_t version,
 }
 
 int
-sc_store_roster_by_id(struct sc_store *store, uint64_t customer,
-                      const uint8_t id[32], struct sc_blob_out *roster)
+sc_lmdb_roster_by_id(struct sc_store *store, uint64_t customer,
+                     const uint8_t id[32], struct sc_blob_out *roster)
 {
     struct sc_txn  *txn = sc_txn_read(store->db);
     struct sc_bytes value;

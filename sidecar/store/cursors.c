@@ -406,8 +406,8 @@ sc_cursor_get(struct sc_store *store, uint64_t customer, int of_session,
 }
 
 int
-sc_store_cursor(struct sc_store *store, uint64_t customer,
-                const uint8_t signkey_id[32], uint64_t *position)
+sc_lmdb_cursor(struct sc_store *store, uint64_t customer,
+               const uint8_t signkey_id[32], uint64_t *position)
 {
     struct sc_cursor cursor;
     int              rc;

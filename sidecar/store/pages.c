@@ -135,12 +135,6 @@ finish(struct gather *gather, uint64_t next)
     return page;
 }
 
-void
-sc_store_page_free(struct sc_page *page)
-{
-    free(page);
-}
-
 
 /* --- a customer's -------------------------------------------------------- */
 
@@ -275,8 +269,8 @@ gather_from(struct gather *gather, struct places *places, uint64_t from)
 }
 
 struct sc_page *
-sc_store_read(struct sc_store *store, uint64_t customer, uint64_t from,
-              const uint8_t *skip_signkey, size_t n, size_t max_bytes)
+sc_lmdb_read(struct sc_store *store, uint64_t customer, uint64_t from,
+             const uint8_t *skip_signkey, size_t n, size_t max_bytes)
 {
     struct places           places = { .customer = customer };
     struct sc_customer_row  row;
@@ -433,9 +427,9 @@ gather_above(struct gather *gather, uint64_t head, uint64_t above)
 }
 
 struct sc_page *
-sc_store_read_session(struct sc_store *store, uint64_t customer,
-                      const uint8_t sid[32], uint64_t above,
-                      const uint8_t *skip_signkey, size_t n, size_t max_bytes)
+sc_lmdb_read_session(struct sc_store *store, uint64_t customer,
+                     const uint8_t sid[32], uint64_t above,
+                     const uint8_t *skip_signkey, size_t n, size_t max_bytes)
 {
     struct gather *gather;
     uint64_t       head;
@@ -478,9 +472,9 @@ gather_below(struct gather *gather, uint64_t head, uint64_t before)
 }
 
 struct sc_page *
-sc_store_history(struct sc_store *store, uint64_t customer,
-                 const uint8_t sid[32], uint64_t before, size_t n,
-                 size_t max_bytes)
+sc_lmdb_history(struct sc_store *store, uint64_t customer,
+                const uint8_t sid[32], uint64_t before, size_t n,
+                size_t max_bytes)
 {
     struct gather *gather;
     uint64_t       head;

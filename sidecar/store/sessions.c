@@ -104,9 +104,9 @@ read_hello(struct sc_txn *txn, const uint8_t *key, size_t key_n,
 }
 
 int
-sc_store_session(struct sc_store *store, uint64_t customer,
-                 const uint8_t sid[32], const uint8_t signkey_id[32],
-                 struct sc_session_info *out)
+sc_lmdb_session(struct sc_store *store, uint64_t customer,
+                const uint8_t sid[32], const uint8_t signkey_id[32],
+                struct sc_session_info *out)
 {
     struct sc_txn   *txn;
     struct sc_cursor cursor;
@@ -251,8 +251,8 @@ read_page(struct sc_store *store, uint64_t customer, const uint8_t from[32],
     }
 
     for (i = 0; i < (int) sids->n; i++) {
-        rc = sc_store_session(store, customer, sids->sid[i], signkey_id,
-                              &out[i]);
+        rc = sc_lmdb_session(store, customer, sids->sid[i], signkey_id,
+                             &out[i]);
         if (rc != 1) {
             *deleted = rc == 0 && out[i].deleted;
             return -1;
@@ -263,9 +263,9 @@ read_page(struct sc_store *store, uint64_t customer, const uint8_t from[32],
 }
 
 int
-sc_store_sessions(struct sc_store *store, uint64_t customer,
-                  const uint8_t from[32], const uint8_t signkey_id[32],
-                  struct sc_session_info *out, int n)
+sc_lmdb_sessions(struct sc_store *store, uint64_t customer,
+                 const uint8_t from[32], const uint8_t signkey_id[32],
+                 struct sc_session_info *out, int n)
 {
     struct sids sids = { NULL, 0, 0 };
     int         read, deleted;

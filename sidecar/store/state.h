@@ -34,6 +34,7 @@
 struct sc_cursors;
 
 struct sc_store {
+    const struct sc_engine *engine;    /* first: store.h */
     int                lock_fd;
     struct sc_db      *db;
     struct sc_hot      hot;
@@ -65,6 +66,46 @@ struct sc_apply {
 
 /* A clock that only goes forward, ms. */
 uint64_t sc_store_clock(void);
+
+
+/* --- the engine (engine.c has its table) --------------------------------- */
+
+struct sc_store *sc_lmdb_open(const struct sc_store_options *options,
+                              char *why, size_t why_size);
+void sc_lmdb_close(struct sc_store *store);
+const uint8_t *sc_lmdb_salt_secret(struct sc_store *store);
+int sc_lmdb_apply(struct sc_store *store, struct sc_op *ops, char *why,
+                  size_t why_size);
+int64_t sc_lmdb_wants(struct sc_store *store);
+int sc_lmdb_customer(struct sc_store *store, const uint8_t cid[32],
+                     struct sc_customer *out);
+int sc_lmdb_account(struct sc_store *store, const uint8_t account_id[32],
+                    uint8_t cid[32], struct sc_blob_out *record);
+int sc_lmdb_wrap(struct sc_store *store, const uint8_t account_id[32],
+                 uint64_t generation, uint8_t kind, struct sc_blob_out *wrap);
+int sc_lmdb_roster(struct sc_store *store, uint64_t customer,
+                   uint64_t version, struct sc_blob_out *roster);
+int sc_lmdb_roster_by_id(struct sc_store *store, uint64_t customer,
+                         const uint8_t id[32], struct sc_blob_out *roster);
+int sc_lmdb_session(struct sc_store *store, uint64_t customer,
+                    const uint8_t sid[32], const uint8_t signkey_id[32],
+                    struct sc_session_info *out);
+int sc_lmdb_sessions(struct sc_store *store, uint64_t customer,
+                     const uint8_t from[32], const uint8_t signkey_id[32],
+                     struct sc_session_info *out, int n);
+int sc_lmdb_cursor(struct sc_store *store, uint64_t customer,
+                   const uint8_t signkey_id[32], uint64_t *position);
+struct sc_page *sc_lmdb_read(struct sc_store *store, uint64_t customer,
+                             uint64_t from, const uint8_t *skip_signkey,
+                             size_t n, size_t max_bytes);
+struct sc_page *sc_lmdb_read_session(struct sc_store *store,
+                                     uint64_t customer,
+                                     const uint8_t sid[32], uint64_t above,
+                                     const uint8_t *skip_signkey, size_t n,
+                                     size_t max_bytes);
+struct sc_page *sc_lmdb_history(struct sc_store *store, uint64_t customer,
+                                const uint8_t sid[32], uint64_t before,
+                                size_t n, size_t max_bytes);
 
 
 /* --- customers (accounts.c) ---------------------------------------------- */

@@ -241,8 +241,8 @@ open_all(struct sc_store *store, const struct sc_store_options *options,
 }
 
 struct sc_store *
-sc_store_open(const struct sc_store_options *options, char *why,
-              size_t why_size)
+sc_lmdb_open(const struct sc_store_options *options, char *why,
+             size_t why_size)
 {
     struct sc_store *store;
 
@@ -257,6 +257,7 @@ sc_store_open(const struct sc_store_options *options, char *why,
         return NULL;
     }
 
+    store->engine = &sc_engine_lmdb;
     store->lock_fd = -1;
     store->checkpoint_every = options->checkpoint_every
                               ? options->checkpoint_every
@@ -271,7 +272,7 @@ sc_store_open(const struct sc_store_options *options, char *why,
 }
 
 void
-sc_store_close(struct sc_store *store)
+sc_lmdb_close(struct sc_store *store)
 {
     char why[256];
 
@@ -281,7 +282,7 @@ sc_store_close(struct sc_store *store)
 }
 
 const uint8_t *
-sc_store_salt_secret(struct sc_store *store)
+sc_lmdb_salt_secret(struct sc_store *store)
 {
     return store->salt_secret;
 }
@@ -418,8 +419,8 @@ bound_replay(struct sc_store *store, size_t appends, char *why,
 }
 
 int
-sc_store_apply(struct sc_store *store, struct sc_op *ops, char *why,
-               size_t why_size)
+sc_lmdb_apply(struct sc_store *store, struct sc_op *ops, char *why,
+              size_t why_size)
 {
     struct sc_apply    apply = { .store = store };
     enum sc_error_code error;
@@ -448,7 +449,7 @@ sc_store_apply(struct sc_store *store, struct sc_op *ops, char *why,
 }
 
 int64_t
-sc_store_wants(struct sc_store *store)
+sc_lmdb_wants(struct sc_store *store)
 {
     int64_t cursors = sc_cursors_wait(store);
     int64_t removals = sc_removals_wait(store);
