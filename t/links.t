@@ -80,8 +80,10 @@ subtest 'messages of many browsers leave together' => sub {
     is(scalar(grep { $_->read->{payload} eq 'together' } @sessions), 100,
        '100 messages come back');
     # One write for each browser's echo; those to the sidecar are few.
+    # valgrind writes for itself, one or two for each of nginx's calls.
     my $n = $writes->() - $before - 100;
-    cmp_ok($n, '<', 10, "$n writes took them to the sidecar");
+    cmp_ok($n, '<', 10, "$n writes took them to the sidecar")
+        if !$ENV{SEALCHAT_VALGRIND};
     $chat->finish;
 };
 

@@ -1,8 +1,6 @@
 /*
  * What the fuzz targets share.  A target is one file with one function of
- * libFuzzer's name; t/unit/test_corpora.c includes all of them and runs their
- * corpora, so that nothing else in a target may have the name of something
- * in another.
+ * libFuzzer's name; replay.c makes a test of it that runs its corpus.
  */
 
 #ifndef SEALCHAT_FUZZ_H
@@ -33,6 +31,29 @@ touch(const void *bytes, size_t n)
     while (n--) {
         sum = (uint8_t) (sum + *p++);
     }
+}
+
+/* A sum of bytes to compare two runs by, in steps as large as may be. */
+#define SUM_OF_NOTHING  0xcbf29ce484222325ull
+
+static inline uint64_t
+sum_of(uint64_t sum, const void *bytes, size_t n)
+{
+    const uint8_t *p = bytes;
+    uint64_t       word;
+
+    while (n) {
+        size_t k = n < sizeof(word) ? n : sizeof(word);
+
+        word = 0;
+        memcpy(&word, p, k);
+        sum = (sum ^ word) * 0x9e3779b97f4a7c15ull;
+        sum ^= sum >> 29;
+        p += k;
+        n -= k;
+    }
+
+    return sum;
 }
 
 #endif
