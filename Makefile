@@ -248,9 +248,14 @@ test-unit: $(BUILD)/.deps-test $(UNIT) $(REPLAYS) $(ASAN)/sealchatd ## C units u
 	@t/run-tap $(UNIT) $(REPLAYS)
 
 $(ASAN)/t/unit/%: $(ASAN)/obj/t/unit/%.o \
-        $(call aobj,$(filter-out sidecar/sealchatd.c,$(SIDECAR_C)) ngx_module/ws_frame.c)
+        $(call aobj,$(filter-out sidecar/sealchatd.c,$(SIDECAR_C)) \
+        $(wildcard t/engine/*.c) ngx_module/ws_frame.c)
 	@mkdir -p $(@D)
 	@$(CC) $(SANITIZE) -o $@ $^ $(LIBS) -lcmocka -ljansson
+
+# It runs those.
+$(ASAN)/t/unit/test_engine_bugs: | \
+        $(addprefix $(ASAN)/t/unit/test_,store store_delete store_read)
 
 FUZZED_C := $(PROTO_C) sidecar/config.c sidecar/log.c ngx_module/ws_frame.c
 
@@ -373,7 +378,7 @@ $(BUILD)/fuzz/%: t/fuzz/%.c $(FUZZED_C)
 lint: $(BUILD)/.deps-test all ## cppcheck, clang-tidy, shellcheck
 	cppcheck -q --std=c11 --enable=warning,performance,portability \
 	    --inline-suppr --error-exitcode=1 -Iinclude -Isidecar \
-	    sidecar t/tools bench t/crash
+	    sidecar t/tools bench t/crash t/engine
 	clang-tidy --quiet $(SIDECAR_C) -- -std=gnu11 $(INC) $(CPKG)
 	shellcheck .ci/run packaging/*.sh bench/*.sh t/crash/run t/model/run
 

@@ -1,6 +1,6 @@
 /*
  * What the store's tests share: a store in a directory of its own, operations
- * made of small numbers, and applying them.
+ * made of small numbers, and applying them; and running tests on engines.
  */
 
 #ifndef SEALCHAT_T_STORE_FIXTURE_H
@@ -17,6 +17,8 @@
 #include <sodium.h>
 
 #include "store.h"
+
+#include "../engine/memory.h"
 
 #define WHY        256
 #define ENVELOPE   782u
@@ -65,6 +67,7 @@ fixture_reopen(struct fixture *f)
 #define TWICE(f)  for (int again_ = 0; again_ < 2; \
                        again_ ? (void) 0 : fixture_reopen(f), again_++)
 
+/* *state is the engine, NULL for LMDB; it is again after the teardown. */
 static inline int
 fixture_setup(void **state)
 {
@@ -78,6 +81,7 @@ fixture_setup(void **state)
         return -1;
     }
 
+    f->options.engine = *state ? *state : &sc_engine_lmdb;
     f->options.path = f->dir;
     f->options.map_size = 256u * 1024 * 1024;
     fixture_open(f);
@@ -107,9 +111,60 @@ fixture_teardown(void **state)
     fixture_unlink(f, "store.mdb-lock");
     fixture_unlink(f, "lock");
     rmdir(f->dir);
+    sc_memory_forget(f->dir);
+    *state = (void *) (uintptr_t) f->options.engine;
     free(f);
     return 0;
 }
+
+#define STORE_TEST_WITH(name, setup) \
+    cmocka_unit_test_setup_teardown(name, setup, fixture_teardown)
+#define STORE_TEST(name)  STORE_TEST_WITH(name, fixture_setup)
+
+#define STORE_TESTS_MAX  64u
+
+/*
+ * Runs n tests of what store.h says on every engine, and n_lmdb more, which
+ * look inside LMDB's, on that one.  With ENGINE=name in the environment: the
+ * first of them, on that engine alone.
+ */
+static inline int
+run_on_engines(const struct CMUnitTest *tests, size_t n,
+               const struct CMUnitTest *lmdb_tests, size_t n_lmdb)
+{
+    static const struct sc_engine *const engines[] = {
+        &sc_engine_lmdb, &sc_engine_memory
+    };
+    static struct CMUnitTest run[2 * STORE_TESTS_MAX];
+    static char              names[2 * STORE_TESTS_MAX][64];
+
+    const char *only = getenv("ENGINE");
+    size_t      total = 0, i, k;
+
+    for (k = 0; k < 2; k++) {
+        if (only != NULL && strcmp(only, engines[k]->name) != 0) {
+            continue;
+        }
+        for (i = 0; i < n && total < 2 * STORE_TESTS_MAX; i++, total++) {
+            snprintf(names[total], sizeof(names[total]), "%s on %s",
+                     tests[i].name, engines[k]->name);
+            run[total] = tests[i];
+            run[total].name = names[total];
+            run[total].initial_state
+                = (void *) (uintptr_t) engines[k];
+        }
+    }
+
+    for (i = 0; only == NULL && i < n_lmdb; i++) {
+        run[total++] = lmdb_tests[i];
+    }
+
+    return _cmocka_run_group_tests("store", run, total, NULL, NULL);
+}
+
+#define RUN_ON_ENGINES(tests, lmdb_tests) \
+    run_on_engines(tests, sizeof(tests) / sizeof((tests)[0]), \
+                   lmdb_tests, sizeof(lmdb_tests) / sizeof((lmdb_tests)[0]))
 
 /* Applies one operation and returns its error. */
 static inline enum sc_error_code

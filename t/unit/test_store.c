@@ -642,6 +642,40 @@ test_session(void **state)
     }
 }
 
+/* The hello is that of the first message, whatever comes with later ones. */
+static void
+test_hello(void **state)
+{
+    struct fixture        *f = *state;
+    struct chat            visitor;
+    struct message_op      m;
+    struct sc_session_info info;
+    struct sc_page        *page;
+
+    chat_init(&visitor, register_customer(f, 1), 1, 0);
+    (void) send_next(f, &visitor);
+
+    TWICE(f) {
+        message_op(&m, &visitor);
+        memset(m.hello, 7, sizeof(m.hello));
+        assert_int_equal(apply_one(f, &m.op), SC_E_NONE);
+        assert_int_equal(m.op.append.first, 0);
+        chat_sent(&visitor, &m);
+
+        assert_int_equal(sc_store_session(f->store, visitor.customer,
+                                          visitor.sid, visitor.key, &info),
+                         1);
+        assert_session(&info, &visitor, visitor.seq);
+        page = sc_store_read(f->store, visitor.customer, 1, NULL, 9, 65536);
+        assert_non_null(page);
+        assert_int_equal(page->n, visitor.seq);
+        assert_message(&page->messages[0], &visitor, 1);
+        assert_int_equal(page->messages[1].first, 0);
+        assert_message(&page->messages[1], &visitor, 2);
+        sc_store_page_free(page);
+    }
+}
+
 /* All sessions by pages of n; returns how many there were. */
 static int
 walk_sessions(struct fixture *f, uint64_t customer, int n)
@@ -736,9 +770,6 @@ test_eviction(void **state)
     assert_int_equal(send_next(f, &visitor), 42);
 }
 
-#define STORE_TEST(name) \
-    cmocka_unit_test_setup_teardown(name, fixture_setup, fixture_teardown)
-
 int
 main(void)
 {
@@ -748,7 +779,6 @@ main(void)
         STORE_TEST(test_register_taken),
         STORE_TEST(test_register_bad_wraps),
         STORE_TEST(test_register_race),
-        STORE_TEST(test_deleted_names),
         STORE_TEST(test_account_swap),
         STORE_TEST(test_account_refused),
         STORE_TEST(test_account_generation),
@@ -759,9 +789,13 @@ main(void)
         STORE_TEST(test_cursors),
         STORE_TEST(test_many_cursors),
         STORE_TEST(test_session),
+        STORE_TEST(test_hello),
         STORE_TEST(test_sessions),
         STORE_TEST(test_eviction),
     };
+    const struct CMUnitTest lmdb_tests[] = {
+        STORE_TEST(test_deleted_names),
+    };
 
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return RUN_ON_ENGINES(tests, lmdb_tests);
 }

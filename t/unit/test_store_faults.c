@@ -587,9 +587,6 @@ test_damaged_log(void **state)
     }
 }
 
-#define STORE_TEST(name) \
-    cmocka_unit_test_setup_teardown(name, fixture_setup, fixture_teardown)
-
 int
 main(void)
 {

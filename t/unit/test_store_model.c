@@ -627,19 +627,18 @@ test_readers(void **state)
     model_free(model);
 }
 
-#define STORE_TEST(name, setup) \
-    cmocka_unit_test_setup_teardown(name, setup, fixture_teardown)
-
 int
 main(void)
 {
     const struct CMUnitTest tests[] = {
-        STORE_TEST(test_model, small_setup),
-        STORE_TEST(test_model, roomy_setup),
-        STORE_TEST(test_crash, small_setup),
-        STORE_TEST(test_crash, roomy_setup),
-        STORE_TEST(test_readers, small_setup),
+        STORE_TEST_WITH(test_model, small_setup),
+        STORE_TEST_WITH(test_model, roomy_setup),
+        STORE_TEST_WITH(test_readers, small_setup),
+    };
+    const struct CMUnitTest lmdb_tests[] = {
+        STORE_TEST_WITH(test_crash, small_setup),
+        STORE_TEST_WITH(test_crash, roomy_setup),
     };
 
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return RUN_ON_ENGINES(tests, lmdb_tests);
 }

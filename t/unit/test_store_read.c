@@ -277,9 +277,6 @@ test_long_skip(void **state)
     }
 }
 
-#define STORE_TEST(name) \
-    cmocka_unit_test_setup_teardown(name, fixture_setup, fixture_teardown)
-
 int
 main(void)
 {
@@ -291,5 +288,5 @@ main(void)
         STORE_TEST(test_long_skip),
     };
 
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return run_on_engines(tests, sizeof(tests) / sizeof(tests[0]), NULL, 0);
 }

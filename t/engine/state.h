@@ -1,0 +1,175 @@
+/*
+ * What the two files of the engine in memory share.
+ */
+
+#ifndef SEALCHAT_T_MEMORY_STATE_H
+#define SEALCHAT_T_MEMORY_STATE_H
+
+#include <pthread.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "memory.h"
+
+#define WRAP_KIND_AT  4u         /* behind "SCK1" */
+
+struct blob {
+    uint8_t *p;
+    size_t   n;
+};
+
+struct sender {
+    uint8_t  signkey_id[32];
+    uint8_t  id[32];             /* of its last message */
+    uint64_t seq;
+};
+
+struct session {
+    struct session *next;
+    uint8_t         sid[32];
+    int             deleted;
+    uint64_t        n;           /* messages; 0: only its deletion */
+    uint64_t        head;
+    uint64_t        time;
+    uint64_t        cursor;
+    uint8_t         release[32];
+    struct blob     hello;
+    struct sender  *senders;
+    size_t          n_senders;
+};
+
+struct message {
+    uint64_t        time;
+    uint64_t        seq;
+    uint64_t        before;      /* position of its session's last, 0: none */
+    struct session *session;
+    uint8_t         signkey_id[32];
+    uint8_t         id[32];
+    struct blob     envelope;
+};
+
+struct roster {
+    uint8_t     id[32];
+    struct blob bytes;
+};
+
+struct wrap {
+    uint64_t    generation;
+    uint8_t     kind;
+    struct blob bytes;
+};
+
+struct cursor {
+    uint8_t  signkey_id[32];
+    uint64_t position;
+};
+
+struct customer {
+    uint8_t         cid[32];
+    uint8_t         account_id[32];
+    uint64_t        number;
+    uint64_t        generation;
+    struct blob     account;
+    struct roster  *rosters;     /* of version 1, 2, ... */
+    size_t          n_rosters;
+    struct wrap    *wraps;
+    size_t          n_wraps;
+    struct session *sessions;
+    struct message *messages;    /* of position 1, 2, ... */
+    size_t          n_messages;
+    struct cursor  *cursors;
+    size_t          n_cursors;
+};
+
+struct sc_store {
+    const struct sc_engine *engine;
+    struct sc_store        *next;
+    char                   *path;
+    int                     open;
+    pthread_mutex_t         lock;
+    uint8_t                 salt[32];
+    struct customer       **customers;   /* of number 1, 2, ... */
+    size_t                  n_customers;
+};
+
+/* Whether that mistake is to be made. */
+static inline int
+bug(const char *name)
+{
+    const char *planted = getenv("ENGINE_BUG");
+
+    return planted != NULL && strcmp(planted, name) == 0;
+}
+
+static inline int
+same_id(const uint8_t *a, const uint8_t *b)
+{
+    return memcmp(a, b, 32) == 0;
+}
+
+static inline struct customer *
+customer_of(const struct sc_store *store, uint64_t number)
+{
+    return number > 0 && number <= store->n_customers
+           ? store->customers[number - 1] : NULL;
+}
+
+static inline struct session *
+session_of(const struct customer *customer, const uint8_t *sid)
+{
+    struct session *session = customer ? customer->sessions : NULL;
+
+    while (session != NULL && !same_id(session->sid, sid)) {
+        session = session->next;
+    }
+
+    return session;
+}
+
+static inline const struct sender *
+sender_of(const struct session *session, const uint8_t *signkey_id)
+{
+    size_t i;
+
+    for (i = 0; session != NULL && i < session->n_senders; i++) {
+        if (same_id(session->senders[i].signkey_id, signkey_id)) {
+            return &session->senders[i];
+        }
+    }
+
+    return NULL;
+}
+
+/* The functions of store.h that read, in memory_read.c. */
+int memory_customer(struct sc_store *store, const uint8_t cid[32],
+                    struct sc_customer *out);
+int memory_account(struct sc_store *store, const uint8_t account_id[32],
+                   uint8_t cid[32], struct sc_blob_out *record);
+int memory_wrap(struct sc_store *store, const uint8_t account_id[32],
+                uint64_t generation, uint8_t kind, struct sc_blob_out *wrap);
+int memory_roster(struct sc_store *store, uint64_t number,
+                  uint64_t version, struct sc_blob_out *roster);
+int memory_roster_by_id(struct sc_store *store, uint64_t number,
+                        const uint8_t id[32], struct sc_blob_out *roster);
+int memory_session(struct sc_store *store, uint64_t number,
+                   const uint8_t sid[32], const uint8_t signkey_id[32],
+                   struct sc_session_info *out);
+int memory_sessions(struct sc_store *store, uint64_t number,
+                    const uint8_t from[32], const uint8_t signkey_id[32],
+                    struct sc_session_info *out, int n);
+int memory_cursor(struct sc_store *store, uint64_t number,
+                  const uint8_t signkey_id[32], uint64_t *position);
+struct sc_page *memory_read(struct sc_store *store, uint64_t number,
+                            uint64_t from, const uint8_t *skip_signkey,
+                            size_t n, size_t max_bytes);
+struct sc_page *memory_read_session(struct sc_store *store, uint64_t number,
+                                    const uint8_t sid[32], uint64_t above,
+                                    const uint8_t *skip_signkey, size_t n,
+                                    size_t max_bytes);
+struct sc_page *memory_history(struct sc_store *store, uint64_t number,
+                               const uint8_t sid[32], uint64_t before,
+                               size_t n, size_t max_bytes);
+
+#endif
