@@ -3,7 +3,11 @@
 import { render } from "preact";
 
 import type { Message } from "../../web/src/client/types.ts";
+import { speak } from "../../web/src/ui/language.ts";
 import { Thread } from "../../web/src/ui/thread.tsx";
+import { english } from "../../web/src/ui/words.ts";
+
+speak(english);
 
 const START = Date.UTC(2026, 0, 1);
 const messages: Message[] = [];

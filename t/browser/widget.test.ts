@@ -50,6 +50,17 @@ after(async () => {
   await site?.stop();
 });
 
+const addressOf = (text: string) => /src="([^"]+)"/.exec(text)?.[1] ?? "";
+
+/** The file that the snippet names, as a browser asks for it. */
+function release(): Promise<Response> {
+  const address = addressOf(snippet);
+
+  return fetch(address.replace("chat.localhost", "127.0.0.1"), {
+    headers: { Host: new URL(address).host },
+  });
+}
+
 /** The snippet with further data attributes. */
 function dressed(attributes: Record<string, string>): string {
   const text = Object.entries(attributes)
@@ -129,22 +140,27 @@ async function colorsOf(page: Page, css: string): Promise<[Rgb, Rgb]> {
 
 describe("the widget", () => {
   test("a release is served under an address that holds its hash", async () => {
-    const address = /src="([^"]+)"/.exec(snippet)?.[1] ?? "";
     const integrity = /integrity="sha384-([^"]+)"/.exec(snippet)?.[1] ?? "";
-    const answer = await fetch(address.replace("chat.localhost", "127.0.0.1"), {
-      headers: { Host: new URL(address).host },
-    });
+    const answer = await release();
     const bytes = Buffer.from(await answer.arrayBuffer());
     const hash = createHash("sha384").update(bytes).digest();
 
     assert.equal(answer.status, 200);
     assert.equal(hash.toString("base64"), integrity);
     assert.equal(
-      new URL(address).pathname,
+      new URL(addressOf(snippet)).pathname,
       `/widget/${hash.toString("hex").slice(0, 32)}/sealchat-widget.js`,
     );
     // The mark that says UTF-8 to a page of any other encoding.
     assert.equal(bytes.subarray(0, 3).toString("hex"), "efbbbf");
+  });
+
+  test("it is one file of at most 40 kB, as it travels", async () => {
+    const { headers } = await release();
+    const size = Number(headers.get("content-length"));
+
+    assert.equal(headers.get("content-encoding"), "gzip");
+    assert.ok(size > 0 && size <= 40_000, `${size} bytes`);
   });
 
   const languages = {

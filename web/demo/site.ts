@@ -44,6 +44,7 @@ export function pageLocations(): string {
   return `
         root ${join(repository(), "web", "dist")};
         index inbox.html;
+        gzip_static on;
         location = /sealchat-widget.js {
             add_header Access-Control-Allow-Origin *;
         }

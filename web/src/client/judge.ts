@@ -24,7 +24,7 @@ export interface Party {
 }
 
 export type Judgement =
-  | { readonly verdict: "dropped"; readonly why: string }
+  | { readonly verdict: "dropped" }
   | { readonly verdict: "waiting" }
   | {
       readonly verdict: "genuine";
@@ -59,15 +59,13 @@ export async function judge(
   roster: KnownRoster,
 ): Promise<Judgement> {
   const pk = await signerOf(envelope, hello, roster);
-  if (!pk) return { verdict: "dropped", why: "a signer that does not count" };
-  if (!(await verifyThing("envelope", envelope.bytes, pk))) {
-    return { verdict: "dropped", why: "a bad signature" };
-  }
   const [toCustomer, toSession] = envelope.keys;
-  const expected =
+  const counts =
+    pk &&
+    (await verifyThing("envelope", envelope.bytes, pk)) &&
     (await isFor(toCustomer, roster.messageKey)) &&
     (await isFor(toSession, hello.sessionKey));
-  if (!expected) return { verdict: "dropped", why: "other recipients" };
+  if (!counts) return { verdict: "dropped" };
 
   const key = await party.openingKey(roster);
   if (!key) return { verdict: "waiting" };

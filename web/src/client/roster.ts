@@ -34,7 +34,7 @@ export async function verifyRoster(
   if (!equal(roster.cid, cid) || !equal(await cidOf(roster.ikPk), cid)) {
     throw new AlarmError(
       "roster-other-identity",
-      "The roster belongs to another identity than the one expected.",
+      "The roster is another identity's.",
     );
   }
   if (!(await verifyThing("roster", bytes, roster.ikPk))) {
@@ -103,7 +103,7 @@ export class Rosters {
     const roster = await verifyRoster(bytes, this.#cid);
     const pinned = this.#highest;
     if (pinned && roster.version < pinned.version) {
-      throw contradiction("The service shows an older roster than before.");
+      throw contradiction("The roster is older than before.");
     }
     await this.#advance(roster, source);
   }
@@ -135,7 +135,7 @@ export class Rosters {
     if (validity(roster, now) === "expired") {
       throw new AlarmError(
         "roster-expired",
-        "The roster is outside its validity by more than 48 hours.",
+        "The roster is invalid for more than 48 hours.",
       );
     }
     return roster;
@@ -145,7 +145,7 @@ export class Rosters {
     const pinned = this.#highest;
     if (pinned?.id === roster.id) return;
     if (pinned && roster.version === pinned.version) {
-      throw contradiction("There are two rosters of one version.");
+      throw contradiction("The roster is not the only one of its version.");
     }
     this.#checkGeneration(roster);
     const steps = pinned ? await this.#walk(pinned, roster, source) : [roster];
@@ -162,7 +162,7 @@ export class Rosters {
     const steps: KnownRoster[] = [];
     while (last.version + 1 < target.version) {
       const page = await source.from(last.version + 1);
-      if (!page.length) throw contradiction("A roster in between is missing.");
+      if (!page.length) throw contradiction("The rosters break off.");
       for (const bytes of page) {
         if (last.version + 1 === target.version) break;
         const next = await verifyRoster(bytes, this.#cid);
@@ -198,7 +198,7 @@ export class Rosters {
     if (roster.generation < this.#minGeneration) {
       throw new AlarmError(
         "roster-below-minimum",
-        "The roster is older than the chat code on this page allows.",
+        "The roster is older than this page allows.",
       );
     }
   }

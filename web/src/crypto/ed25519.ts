@@ -20,7 +20,7 @@ const SMALL_ORDER = new Set([
   )),
 ]);
 
-const PKCS8_HEAD = fromHex("302e020100300506032b657004220420");
+const PKCS8_HEAD = /* @__PURE__ */ fromHex("302e020100300506032b657004220420");
 
 /** Whether a signature may be checked with this encoding as key or R. */
 export function isPointAllowed(point: Bytes): boolean {

@@ -47,7 +47,7 @@ export interface RecoveryKeys {
   readonly kemPk: Bytes;
 }
 
-const X25519_PKCS8_HEAD = fromHex("302e020100300506032b656e04220420");
+const X25519_PKCS8_HEAD = /* @__PURE__ */ fromHex("302e020100300506032b656e04220420");
 
 export async function recoveryKeys(
   recoveryCode: Bytes,

@@ -5,7 +5,9 @@ import { useEffect, useState } from "preact/hooks";
 
 import { createInbox, type Inbox } from "../client/index.ts";
 import { Bones, useChanges } from "../ui/parts.tsx";
+import { speak } from "../ui/language.ts";
 import { serviceAt } from "../ui/service.ts";
+import { english } from "../ui/words.ts";
 import { Desk } from "./desk.tsx";
 import { FirstRun, Problem } from "./first-run.tsx";
 import { serviceOfPage } from "./hosted.tsx";
@@ -55,6 +57,8 @@ function App({ inbox, service }: { inbox: Inbox; service: string }) {
   }
   return <Desk inbox={inbox} service={service} />;
 }
+
+speak(english);
 
 const service = serviceAt(serviceOfPage());
 const root = document.getElementById("inbox");

@@ -1,15 +1,16 @@
 // The language of this page's SealChat: its words, and how it writes times.
 
-import { english, type SharedWords } from "./words.ts";
+import type { SharedWords } from "./words.ts";
 
-export let shared: SharedWords = english;
+/** Chosen before anything is drawn. */
+export let shared: SharedWords;
 
-/** Undefined: the browser's own. */
 let locale: string | undefined;
 
 const formats = new Map<object, Intl.DateTimeFormat>();
 
-export function speak(words: SharedWords, tag: string): void {
+/** Without a tag times are written as the browser itself writes them. */
+export function speak(words: SharedWords, tag?: string): void {
   shared = words;
   locale = tag;
   formats.clear();

@@ -32,7 +32,9 @@ export function chooseLanguage(wanted: readonly string[]): void {
 
 export let language = "en";
 
-/** With a name in its place. */
+/** With a name in its place, which may run the other way than the text. */
 export function named(text: string, name: string): string {
-  return text.replaceAll("{}", () => name);
+  return text.replaceAll("{}", () =>
+    language === "ar" ? `\u2068${name}\u2069` : name,
+  );
 }

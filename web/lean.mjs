@@ -1,0 +1,127 @@
+// What makes the widget's one file smaller, beside the minifier: every visitor
+// of every customer loads it.
+//
+// The words of a language are written as an object and shipped as one string;
+// tokens that no theme changes are written where they are used.
+
+import { readFile } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import * as esbuild from "esbuild";
+
+const src = join(dirname(fileURLToPath(import.meta.url)), "src");
+
+const SEPARATOR = "|";
+const language = /[\\/]widget[\\/]words[\\/]([a-z]{2})\.ts$/;
+
+/** The object that a file of words exports, by running it. */
+async function wordsOf(path, name) {
+  const { outputFiles } = await esbuild.build({
+    entryPoints: [path],
+    bundle: true,
+    write: false,
+    format: "esm",
+  });
+  const code = encodeURIComponent(outputFiles[0].text);
+
+  return (await import(`data:text/javascript,${code}`))[name];
+}
+
+/** Paths to each string, in one order for all languages. */
+function pathsOf(words) {
+  return Object.entries(words).flatMap(([key, value]) =>
+    typeof value === "string"
+      ? [[key]]
+      : Object.keys(value).map((inner) => [key, inner]),
+  );
+}
+
+const unpack = (paths) => `
+  const paths = ${JSON.stringify(paths.map((path) => path.join(".")).join(" "))};
+  export function unpack(packed) {
+    const words = {};
+    packed.split("${SEPARATOR}").forEach((text, i) => {
+      const [key, inner] = paths.split(" ")[i].split(".");
+      if (inner) (words[key] ??= {})[inner] = text;
+      else words[key] = text;
+    });
+    return words;
+  }`;
+
+/** Each language as one string, which is unpacked when the page begins. */
+export const packedWords = {
+  name: "packed-words",
+  setup(build) {
+    const english = join(src, "widget", "words", "en.ts");
+
+    build.onResolve({ filter: /^unpack-words$/ }, () => ({
+      path: "unpack-words",
+      namespace: "lean",
+    }));
+    build.onLoad({ filter: /./, namespace: "lean" }, async () => ({
+      contents: unpack(pathsOf(await wordsOf(english, "en"))),
+    }));
+    build.onLoad({ filter: language }, async ({ path }) => {
+      const name = language.exec(path)[1];
+      const words = await wordsOf(path, name);
+      const texts = pathsOf(await wordsOf(english, "en")).map((keys) =>
+        keys.reduce((part, key) => part[key], words),
+      );
+      if (texts.some((text) => text.includes(SEPARATOR))) {
+        throw new Error(`${path}: "${SEPARATOR}" parts the words in the bundle`);
+      }
+      const packed = JSON.stringify(texts.join(SEPARATOR));
+
+      return {
+        contents:
+          `import { unpack } from "unpack-words";\n` +
+          `export const ${name} = /* @__PURE__ */ unpack(${packed});`,
+      };
+    });
+  },
+};
+
+/** A style sheet as the string of which a constructable sheet is made.  set:
+ * tokens that were written out, which nothing has to declare any more. */
+async function sheetText(path, set) {
+  const css = (await readFile(path, "utf8"))
+    .replace(/^\s*(--sc-[\w-]+):[^;]+;\n/gm, (line, name) =>
+      set.has(name) ? "" : line)
+    .replace(/var\((--sc-[\w-]+)\)/g, (use, name) => set.get(name) ?? use);
+  const { code } = await esbuild.transform(css, {
+    loader: "css",
+    minify: true,
+    target: ["es2022"],
+  });
+
+  return code.trim();
+}
+
+/** Tokens with one value in every theme, of the default's declarations. */
+function settledTokens(css) {
+  const [first, ...themes] = css.split("@media");
+  const declared = /(--sc-[\w-]+):\s*([^;]+);/g;
+  const changing = new Set(
+    [...themes.join("").matchAll(declared)].map(([, name]) => name),
+  );
+
+  return new Map(
+    [...first.matchAll(declared)]
+      .filter(([, name]) => !changing.has(name))
+      .map(([, name, value]) => [name, value.replace(/\s+/g, " ")]),
+  );
+}
+
+export const sheets = {
+  name: "sheets",
+  setup(build) {
+    build.onLoad({ filter: /\.css$/ }, async ({ path }) => {
+      const tokens = await readFile(join(src, "ui", "tokens.css"), "utf8");
+
+      return {
+        contents: await sheetText(path, settledTokens(tokens)),
+        loader: "text",
+      };
+    });
+  },
+};

@@ -1,0 +1,3 @@
+// What JSX becomes in the widget: the bundle has it anyway.
+
+export { createElement, Fragment } from "preact";
