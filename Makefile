@@ -31,12 +31,15 @@ SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=undefined \
             -fno-omit-frame-pointer -g -O1
 
 PKGS    := libuv libsodium nettle
-LIBS     = $(shell pkg-config --libs $(PKGS)) -llmdb -linih -lpthread
+LIBS     = $(shell pkg-config --libs $(PKGS)) -llmdb -linih -ljansson -lpthread
 CPKG     = $(shell pkg-config --cflags $(PKGS))
 
 HEADERS := $(wildcard include/sealchat/*.h)
-SIDECAR_C := $(wildcard sidecar/*.c sidecar/store/*.c sidecar/protocol/*.c)
+SIDECAR_C := $(wildcard sidecar/*.c sidecar/admin/*.c sidecar/store/*.c \
+               sidecar/protocol/*.c)
 PROTO_C := $(wildcard sidecar/protocol/*.c)
+CTL_C   := $(wildcard sidecar/ctl/*.c) \
+           $(filter-out sidecar/sealchatd.c,$(SIDECAR_C))
 MODULE_C := $(wildcard ngx_module/*.c)
 MODULE_H := $(wildcard ngx_module/*.h)
 FRAMES_TS := web/src/wire/frames.gen.ts
@@ -146,13 +149,21 @@ $(ASAN)/$(SO): $(ASAN)/module/.configured $(MODULE_C) $(MODULE_H) $(HEADERS)
 # --- the sidecar -------------------------------------------------------------
 
 .PHONY: sidecar
-sidecar: $(BUILD)/sealchatd ## build sealchatd
+sidecar: $(BUILD)/sealchatd $(BUILD)/sealchatctl ## build sealchatd and sealchatctl
 
 $(BUILD)/sealchatd: $(call obj,$(SIDECAR_C))
 	@$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LIBS)
 	@echo "  built $@"
 
 $(ASAN)/sealchatd: $(call aobj,$(SIDECAR_C))
+	@$(CC) $(SANITIZE) -o $@ $^ $(LIBS)
+	@echo "  built $@"
+
+$(BUILD)/sealchatctl: $(call obj,$(CTL_C))
+	@$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LIBS)
+	@echo "  built $@"
+
+$(ASAN)/sealchatctl: $(call aobj,$(CTL_C))
 	@$(CC) $(SANITIZE) -o $@ $^ $(LIBS)
 	@echo "  built $@"
 
@@ -241,7 +252,7 @@ test-long: test-crash-build ## what takes too long for every time: 200 kills and
 	@t/crash/run 80 20
 
 .PHONY: asan
-asan: $(ASAN)/$(SO) $(ASAN)/sealchatd
+asan: $(ASAN)/$(SO) $(ASAN)/sealchatd $(ASAN)/sealchatctl
 
 .PHONY: test-unit
 test-unit: $(BUILD)/.deps-test $(UNIT) $(REPLAYS) $(ASAN)/sealchatd ## C units under sanitizers
@@ -251,13 +262,14 @@ $(ASAN)/t/unit/%: $(ASAN)/obj/t/unit/%.o \
         $(call aobj,$(filter-out sidecar/sealchatd.c,$(SIDECAR_C)) \
         $(wildcard t/engine/*.c) ngx_module/ws_frame.c)
 	@mkdir -p $(@D)
-	@$(CC) $(SANITIZE) -o $@ $^ $(LIBS) -lcmocka -ljansson
+	@$(CC) $(SANITIZE) -o $@ $^ $(LIBS) -lcmocka
 
 # It runs those.
 $(ASAN)/t/unit/test_engine_bugs: | \
         $(addprefix $(ASAN)/t/unit/test_,store store_delete store_read)
 
-FUZZED_C := $(PROTO_C) sidecar/config.c sidecar/log.c ngx_module/ws_frame.c
+FUZZED_C := $(PROTO_C) sidecar/config.c sidecar/log.c \
+            sidecar/admin/request.c ngx_module/ws_frame.c
 
 $(ASAN)/t/fuzz/%: $(ASAN)/obj/t/fuzz/%.o $(call aobj,t/fuzz/replay.c $(FUZZED_C))
 	@mkdir -p $(@D)

@@ -9,11 +9,11 @@ set -eu
 
 build_packages='gcc make pkg-config libc6-dev nginx nginx-dev libssl-dev
     libpcre2-dev zlib1g-dev libuv1-dev libsodium-dev nettle-dev liblmdb-dev
-    libinih-dev zopfli ca-certificates'
-test_packages='perl libcmocka-dev libjansson-dev libasan8 libubsan1
+    libinih-dev libjansson-dev libseccomp-dev zopfli ca-certificates'
+test_packages='perl libcmocka-dev libasan8 libubsan1
     libtest-base-perl libprotocol-websocket-perl chromium firefox-esr
-    fonts-dejavu-core clang clang-tidy cppcheck shellcheck spin
-    strace valgrind'
+    fonts-dejavu-core clang clang-tidy cppcheck mandoc prometheus shellcheck
+    spin strace valgrind'
 bench_packages='libnginx-mod-nchan'
 
 node_wanted=22

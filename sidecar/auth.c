@@ -202,7 +202,7 @@ become(struct sc_stream *stream, struct login *login, uint64_t *cursor)
         return SC_E_INTERNAL;
     }
 
-    stream->role = login->auth.role;
+    sc_stream_become(stream, (enum sc_role) login->auth.role);
     stream->customer = login->customer;
     login->customer = NULL;
     sc_queue_join(stream, *cursor);

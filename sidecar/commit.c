@@ -32,8 +32,9 @@ struct sc_commit {
     char                      why[256];  /* under the lock */
     int                       stopping;  /* under the lock */
 
-    struct sc_commit_counters counters;  /* the loop's */
-    int                       full;      /* the loop's */
+    uint64_t                  queued_ops;    /* the loop's */
+    uint64_t                  queued_bytes;  /* the loop's */
+    int                       full;          /* the loop's */
 };
 
 static void
@@ -82,6 +83,8 @@ count(struct sc_commit_counters *made, uint64_t ops, uint64_t ns, int failed)
     made->ops_last = ops;
     made->ns += ns;
     made->ns_last = ns;
+    sc_histogram_add(&made->batches, 1, ops);
+    sc_histogram_add(&made->times, SC_COMMIT_TIME_BASE, ns);
 
     if (ops > made->ops_max) {
         made->ops_max = ops;
@@ -130,6 +133,7 @@ run_batch(struct sc_commit *commit, struct list batch)
     rc = sc_store_apply(commit->options.store, batch.first, why, sizeof(why));
 
     uv_mutex_lock(&commit->lock);
+    sc_store_counters(commit->options.store, &commit->made.store);
 
     if (why[0] != '\0') {
         memcpy(commit->why, why, sizeof(why));
@@ -171,8 +175,8 @@ finish_op(struct sc_commit *commit, struct sc_op *op)
 {
     struct sc_commit_op *own = (struct sc_commit_op *) op;
 
-    commit->counters.queued_ops--;
-    commit->counters.queued_bytes -= own->bytes;
+    commit->queued_ops--;
+    commit->queued_bytes -= own->bytes;
     own->done(own);
 }
 
@@ -180,8 +184,8 @@ static void
 look_for_room(struct sc_commit *commit)
 {
     if (commit->full
-        && commit->counters.queued_ops <= commit->options.max_ops / 2
-        && commit->counters.queued_bytes <= commit->options.max_bytes / 2)
+        && commit->queued_ops <= commit->options.max_ops / 2
+        && commit->queued_bytes <= commit->options.max_bytes / 2)
     {
         commit->full = 0;
         if (commit->options.room != NULL) {
@@ -195,19 +199,13 @@ deliver(struct sc_commit *commit)
 {
     struct list   finished;
     struct sc_op *op, *next;
-    uint64_t      queued_ops = commit->counters.queued_ops;
-    uint64_t      queued_bytes = commit->counters.queued_bytes;
     char          why[sizeof(commit->why)];
 
     uv_mutex_lock(&commit->lock);
     finished = take(&commit->finished);
-    commit->counters = commit->made;
     memcpy(why, commit->why, sizeof(why));
     commit->why[0] = '\0';
     uv_mutex_unlock(&commit->lock);
-
-    commit->counters.queued_ops = queued_ops;
-    commit->counters.queued_bytes = queued_bytes;
 
     if (why[0] != '\0' && commit->options.trouble != NULL) {
         commit->options.trouble(commit->options.data, why);
@@ -349,10 +347,10 @@ sc_commit_submit(struct sc_commit *commit, struct sc_commit_op *op)
         uv_cond_signal(&commit->wake);
     }
 
-    commit->counters.queued_ops++;
-    commit->counters.queued_bytes += op->bytes;
-    if (commit->counters.queued_ops >= commit->options.max_ops
-        || commit->counters.queued_bytes >= commit->options.max_bytes)
+    commit->queued_ops++;
+    commit->queued_bytes += op->bytes;
+    if (commit->queued_ops >= commit->options.max_ops
+        || commit->queued_bytes >= commit->options.max_bytes)
     {
         commit->full = 1;
     }
@@ -367,10 +365,14 @@ sc_commit_full(const struct sc_commit *commit)
 }
 
 void
-sc_commit_counters(const struct sc_commit *commit,
-                   struct sc_commit_counters *out)
+sc_commit_counters(struct sc_commit *commit, struct sc_commit_counters *out)
 {
-    *out = commit->counters;
+    uv_mutex_lock(&commit->lock);
+    *out = commit->made;
+    uv_mutex_unlock(&commit->lock);
+
+    out->queued_ops = commit->queued_ops;
+    out->queued_bytes = commit->queued_bytes;
 }
 
 void

@@ -20,6 +20,7 @@
 
 #include <uv.h>
 
+#include "histogram.h"
 #include "store.h"
 
 /* Where sc_commit_full() begins, unless options say otherwise. */
@@ -67,9 +68,15 @@ struct sc_commit_counters {
     uint64_t ns;                 /* time spent in them */
     uint64_t ns_last;
     uint64_t ns_max;
+    struct sc_histogram batches; /* of operations, from 1 */
+    struct sc_histogram times;   /* ns, from SC_COMMIT_TIME_BASE */
+    struct sc_store_counters store;  /* as of the last call */
     uint64_t queued_ops;         /* submitted and not done, now */
     uint64_t queued_bytes;
 };
+
+/* The lowest bound of counted times, ns. */
+#define SC_COMMIT_TIME_BASE  125000u
 
 /* Starts the thread.  NULL on failure, with errno set. */
 struct sc_commit *sc_commit_start(const struct sc_commit_options *options);
@@ -90,7 +97,7 @@ int sc_commit_submit(struct sc_commit *commit, struct sc_commit_op *op);
  * that until room() was called. */
 int sc_commit_full(const struct sc_commit *commit);
 
-void sc_commit_counters(const struct sc_commit *commit,
+void sc_commit_counters(struct sc_commit *commit,
                         struct sc_commit_counters *out);
 
 /*

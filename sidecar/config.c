@@ -135,7 +135,7 @@ key_registration(struct reading *r, const char *value)
 
 
 static void
-key_listen(struct reading *r, const char *value)
+set_socket(struct reading *r, char **to, const char *value)
 {
     if (strlen(value) >= SC_SOCKET_PATH_MAX || value[0] == '\0') {
         fail(r, "listen: the path of a Unix socket has 1 to %u bytes",
@@ -143,7 +143,21 @@ key_listen(struct reading *r, const char *value)
         return;
     }
 
-    set_text(r, &r->config->listen, value);
+    set_text(r, to, value);
+}
+
+
+static void
+key_listen(struct reading *r, const char *value)
+{
+    set_socket(r, &r->config->listen, value);
+}
+
+
+static void
+key_admin_listen(struct reading *r, const char *value)
+{
+    set_socket(r, &r->config->admin_listen, value);
 }
 
 
@@ -245,6 +259,7 @@ static const struct {
     { "service", "registration", key_registration, 0 },
     { "link",    "listen",       key_listen,       1 },
     { "link",    "mode",         key_mode,         0 },
+    { "admin",   "listen",       key_admin_listen, 0 },
     { "store",   "path",         key_path,         1 },
     { "store",   "map_size",     key_map_size,     0 },
     { "log",     "level",        key_level,        0 },
@@ -303,6 +318,24 @@ on_line(char *to, int n, void *user)
 }
 
 
+/* Beside the links' socket, under its name. */
+static void
+derive_admin(struct reading *r)
+{
+    char path[SC_SOCKET_PATH_MAX];
+
+    if ((size_t) snprintf(path, sizeof(path), "%s.admin", r->config->listen)
+        >= sizeof(path))
+    {
+        fail(r, "the path of the admin socket, %s.admin, is too long: set "
+             "listen in [admin]", r->config->listen);
+        return;
+    }
+
+    set_text(r, &r->config->admin_listen, path);
+}
+
+
 static void
 read_file(struct reading *r)
 {
@@ -326,6 +359,10 @@ read_file(struct reading *r)
         if (keys[i].needed && !(r->seen & 1u << i)) {
             fail(r, "%s is missing in [%s]", keys[i].name, keys[i].section);
         }
+    }
+
+    if (!r->failed && r->config->admin_listen == NULL) {
+        derive_admin(r);
     }
 }
 
@@ -360,6 +397,7 @@ sc_config_free(struct sc_config *config)
 {
     free(config->origin);
     free(config->listen);
+    free(config->admin_listen);
     free(config->store_path);
     free(config->log_file);
     *config = (struct sc_config) { .mode = 0 };

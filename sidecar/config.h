@@ -21,6 +21,7 @@ struct sc_config {
     int               registration;   /* open to everybody */
     char             *listen;         /* path of the Unix socket */
     unsigned          mode;           /* of that socket */
+    char             *admin_listen;   /* path of the admin socket */
     char             *store_path;
     uint64_t          map_size;       /* bytes */
     enum sc_log_level level;

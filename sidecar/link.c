@@ -162,6 +162,7 @@ put_record(struct sc_link *link, const struct sc_record *rec,
 
     out->bytes += SC_RECORD_HEADER + rec->length;
     link->out_bytes += SC_RECORD_HEADER + rec->length;
+    link->service->metrics.bytes_out += SC_RECORD_HEADER + rec->length;
 }
 
 
@@ -209,6 +210,33 @@ put_control(struct sc_link *link, uint8_t kind, uint8_t flags)
     struct sc_record rec = { .kind = kind, .flags = flags };
 
     put_record(link, &rec, NULL, 0, NULL, NULL);
+}
+
+
+/* What is too long for a record is not told in part: an empty one then. */
+static void
+put_status(struct sc_link *link)
+{
+    size_t           n = 0;
+    char            *text = sc_metrics_text(link->service, &n);
+    struct sc_body  *body = NULL;
+    struct sc_record rec = {
+        .kind = SC_RECORD_STATUS, .flags = SC_RECORD_FLAG_ANSWER
+    };
+
+    if (text && n <= SC_RECORD_PAYLOAD_MAX) {
+        body = sc_body_new(text, n);
+    }
+
+    if (body) {
+        rec.length = (uint32_t) n;
+        put_record(link, &rec, NULL, 0, body, body->bytes);
+        sc_body_drop(body);
+    } else {
+        put_record(link, &rec, NULL, 0, NULL, NULL);
+    }
+
+    free(text);
 }
 
 
@@ -555,7 +583,7 @@ on_link_record(struct sc_link *link, const struct sc_record *rec)
         if (rec->flags) {
             return "a STATUS answer from nginx";
         }
-        put_control(link, SC_RECORD_STATUS, SC_RECORD_FLAG_ANSWER);
+        put_status(link);
         return NULL;
 
     default:
@@ -650,6 +678,7 @@ on_read(uv_stream_t *handle, ssize_t n, const uv_buf_t *buf)
     }
 
     link->in_n += (size_t) n;
+    link->service->metrics.bytes_in += (size_t) n;
     wrong = cut(link);
 
     if (wrong) {
@@ -722,6 +751,8 @@ sc_link_close(struct sc_link *link, const char *why)
 
     link->closing = 1;
 
+    link->service->metrics.links--;
+
     if (link->prev) {
         link->prev->next = link->next;
     } else {
@@ -760,6 +791,8 @@ sc_link_accept(struct sc_service *service)
         link->next->prev = link;
     }
     service->links = link;
+    service->metrics.links++;
+    service->metrics.links_opened++;
 
     link->in = malloc(IN_BYTES);
     rc = link->in ? uv_accept((uv_stream_t *) &service->listener, pipe)

@@ -332,6 +332,7 @@ deliver(struct sc_stream *stream, uint64_t position, uint64_t time,
 
     sc_stream_send(stream, 0, head, (size_t) (w.p - head),
                    body, envelope.p, envelope.n);
+    stream->service->metrics.delivered++;
     stream->sent = position;
 
     return 0;

@@ -16,8 +16,8 @@
 #include "config.h"
 #include "log.h"
 #include "service.h"
+#include "version.h"
 
-#define VERSION      "0.1.0"
 #define DEFAULT_FILE "/etc/sealchat/sealchatd.conf"
 
 struct daemon {
@@ -147,7 +147,7 @@ main(int argc, char **argv)
             break;
 
         case 'v':
-            printf("sealchatd %s\n", VERSION);
+            printf("sealchatd %s\n", SC_VERSION);
             return 0;
 
         case 'h':

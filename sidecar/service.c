@@ -12,6 +12,7 @@
 
 #include <sodium.h>
 
+#include "admin.h"
 #include "link.h"
 #include "listen.h"
 #include "protocol/auth.h"
@@ -89,6 +90,7 @@ sc_service_start(struct sc_service *service, char *why, size_t why_size)
     };
 
     draw_secrets(service);
+    service->metrics.started = sc_service_time();
 
     service->store = sc_store_open(&store, why, why_size);
     if (service->store == NULL) {
@@ -110,7 +112,9 @@ sc_service_start(struct sc_service *service, char *why, size_t why_size)
     uv_timer_init(&service->loop, &service->saver);
     service->saver.data = service;
 
-    if (sc_listen(service, why, why_size) != 0) {
+    if (sc_listen(service, why, why_size) != 0
+        || sc_admin_start(service, why, why_size) != 0)
+    {
         sc_service_stop(service);
         return -1;
     }
@@ -130,10 +134,12 @@ sc_service_stop(struct sc_service *service)
 
     service->stopping = 1;
     sc_listen_stop(service);
+    sc_admin_stop(service);
     sc_queue_save(service);
 
     /* What was queued is committed now, and its STORED goes out. */
     sc_commit_stop(service->commit);
+    sc_admin_end(service);
     sc_link_flush_all(service);
 
     for (link = service->links; link; link = next) {

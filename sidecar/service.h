@@ -15,8 +15,11 @@
 #include "config.h"
 #include "log.h"
 #include "map.h"
+#include "metrics.h"
+#include "socket.h"
 #include "store.h"
 
+struct sc_admin;
 struct sc_link;
 struct sc_stream;
 
@@ -31,9 +34,12 @@ struct sc_service {
     uint8_t                 hash_key[16];   /* of the maps below */
 
     uv_pipe_t               listener;
+    struct sc_socket        listening;      /* its file */
+    struct sc_admin        *admin;
     uv_prepare_t            flusher;
     struct sc_link         *links;          /* all of them */
 
+    struct sc_metrics       metrics;
     struct sc_map           customers;      /* those with a live stream */
     struct sc_stream       *unsaved;        /* acknowledged, not submitted */
     uv_timer_t              saver;

@@ -28,6 +28,8 @@
 #include <sealchat/errors.h>
 #include <sealchat/frames.h>
 
+#include "histogram.h"
+
 struct sc_store;
 struct sc_engine;
 
@@ -202,6 +204,48 @@ int sc_store_apply(struct sc_store *store, struct sc_op *ops,
 /* For the thread that applies: after how many ms the store would like to be
  * given an empty list, if nothing else comes before; -1: it has no need. */
 int64_t sc_store_wants(struct sc_store *store);
+
+
+/* --- what status shows --------------------------------------------------- */
+
+/* Counted since the store was opened. */
+struct sc_store_counters {
+    struct sc_histogram syncs;   /* time to make a unit durable, ns */
+    uint64_t checkpoints;
+    uint64_t checkpoint_time;    /* of the last one, ms since 1970; 0: none */
+    uint64_t unindexed;          /* messages that a start would replay, now */
+    uint64_t removed;            /* messages taken out of the logs */
+    uint64_t sessions;           /* in memory, now */
+    uint64_t sessions_dirty;     /* of these, not in a checkpoint yet */
+};
+
+/* The lowest bound of syncs, ns. */
+#define SC_STORE_SYNC_BASE  125000u
+
+/* For the thread that applies. */
+void sc_store_counters(const struct sc_store *store,
+                       struct sc_store_counters *out);
+
+#define SC_STORE_TABLES_MAX  32u
+
+/* What the store takes, in bytes.  What is in no table is free for reuse, or
+ * held by a reader. */
+struct sc_store_sizes {
+    uint64_t limit;              /* that it may grow to */
+    uint64_t used;               /* that it grew to */
+    uint64_t disk_free;          /* for us, on its file system */
+    uint64_t readers;            /* reading now */
+    uint64_t oldest_reader_ns;   /* for how long the oldest of them */
+    size_t   n_tables;
+    struct {
+        const char *name;
+        uint64_t    entries;
+        uint64_t    bytes;
+    } tables[SC_STORE_TABLES_MAX];
+};
+
+/* 0 or -1. */
+int sc_store_sizes(struct sc_store *store, struct sc_store_sizes *out);
 
 
 /* --- customers, accounts, rosters ---------------------------------------- */

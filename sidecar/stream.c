@@ -213,6 +213,7 @@ sc_stream_error(struct sc_stream *stream, int asked, uint16_t tag,
     uint8_t                     out[600];
     size_t                      n;
 
+    stream->service->metrics.errors[code]++;
     error.sentence.p = (const uint8_t *) (sentence ? sentence
                                                    : info->sentence);
     error.sentence.n = strnlen((const char *) error.sentence.p, 500);
@@ -294,6 +295,8 @@ dispatch(struct sc_stream *stream, const struct sc_frame *frame)
 {
     const struct sc_frame_info *info = sc_frame_info(frame->type);
 
+    stream->service->metrics.frames[frame->type]++;
+
     if (!(info->roles & 1u << stream->role)) {
         refuse_frame(stream, frame, SC_E_NOT_ALLOWED);
         return;
@@ -374,6 +377,8 @@ sc_stream_open(struct sc_link *link, uint32_t id, const struct sc_open *open,
     stream->id = id;
     stream->refs = 1;
     stream->paused = paused ? 1 : 0;
+    stream->service->metrics.opened++;
+    stream->service->metrics.streams[SC_ROLE_NONE]++;
 
     if (!sc_cid_read(stream->cid, (const char *) open->cid, open->cid_len)) {
         sc_stream_error(stream, 0, 0, SC_E_BAD_CID, NULL);
@@ -383,6 +388,17 @@ sc_stream_open(struct sc_link *link, uint32_t id, const struct sc_open *open,
     sc_stream_challenge(stream);
 
     return stream;
+}
+
+
+void
+sc_stream_become(struct sc_stream *stream, enum sc_role role)
+{
+    uint64_t *streams = stream->service->metrics.streams;
+
+    streams[stream->role]--;
+    streams[role]++;
+    stream->role = (uint8_t) role;
 }
 
 
@@ -424,6 +440,7 @@ sc_stream_close(struct sc_stream *stream, uint16_t code, const char *reason)
     }
 
     stream->closed = 1;
+    stream->service->metrics.streams[stream->role]--;
     let_go(stream);
 
     if (stream->link) {

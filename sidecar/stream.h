@@ -69,6 +69,9 @@ struct sc_stream {
 struct sc_stream *sc_stream_open(struct sc_link *link, uint32_t id,
                                  const struct sc_open *open, int paused);
 
+/* It is authenticated, in this role. */
+void sc_stream_become(struct sc_stream *stream, enum sc_role role);
+
 /* DATA came. */
 void sc_stream_frame(struct sc_stream *stream, const uint8_t *bytes, size_t n);
 

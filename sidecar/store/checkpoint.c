@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "state.h"
 
@@ -168,6 +169,8 @@ sc_checkpoint(struct sc_store *store, char *why, size_t why_size)
     }
 
     store->indexed_to = store->last_place;
+    store->checkpoints++;
+    store->checkpoint_time = (uint64_t) time(NULL) * 1000;
     sc_hot_clean(&store->hot);
     sc_cursors_clear(store);
     return SC_E_NONE;

@@ -16,6 +16,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <lmdb.h>
@@ -35,6 +36,9 @@ struct sc_txn {
     int           appender_of;
     int           rc;            /* the error that stuck, or 0 */
     int           writes;
+    uint64_t      since;         /* ns; of a reader */
+    struct sc_txn *older;        /* readers under way, as they began */
+    struct sc_txn *newer;
 };
 
 struct sc_db {
@@ -42,9 +46,13 @@ struct sc_db {
     MDB_dbi         dbi[SC_DB_COUNT];
     struct sc_txn   writer;
     int             unsure;      /* a sync failed */
-    pthread_mutex_t lock;        /* of idle */
+    struct sc_histogram syncs;   /* the commit thread's */
+    pthread_mutex_t lock;        /* of what follows */
     struct sc_txn  *idle[IDLE_READERS];
     int             n_idle;
+    struct sc_txn  *oldest;      /* reader that is under way */
+    struct sc_txn  *newest;
+    unsigned        n_readers;
 };
 
 static const struct {
@@ -289,12 +297,45 @@ take_idle(struct sc_db *db)
     return txn;
 }
 
+static uint64_t
+clock_ns(void)
+{
+    struct timespec ts;
+
+    clock_gettime(CLOCK_MONOTONIC, &ts);
+    return (uint64_t) ts.tv_sec * 1000000000 + (uint64_t) ts.tv_nsec;
+}
+
+static void
+reader_begins(struct sc_db *db, struct sc_txn *txn)
+{
+    txn->since = clock_ns();
+    txn->newer = NULL;
+
+    pthread_mutex_lock(&db->lock);
+    txn->older = db->newest;
+    *(db->newest != NULL ? &db->newest->newer : &db->oldest) = txn;
+    db->newest = txn;
+    db->n_readers++;
+    pthread_mutex_unlock(&db->lock);
+}
+
+/* Under the lock. */
+static void
+reader_ends(struct sc_db *db, struct sc_txn *txn)
+{
+    *(txn->older != NULL ? &txn->older->newer : &db->oldest) = txn->newer;
+    *(txn->newer != NULL ? &txn->newer->older : &db->newest) = txn->older;
+    db->n_readers--;
+}
+
 static int
 keep_idle(struct sc_db *db, struct sc_txn *txn)
 {
     int kept = 0;
 
     pthread_mutex_lock(&db->lock);
+    reader_ends(db, txn);
     if (db->n_idle < IDLE_READERS) {
         db->idle[db->n_idle++] = txn;
         kept = 1;
@@ -329,6 +370,7 @@ sc_txn_read(struct sc_db *db)
         return NULL;
     }
 
+    reader_begins(db, txn);
     return txn;
 }
 
@@ -379,6 +421,7 @@ enum sc_error_code
 sc_txn_commit(struct sc_txn *txn, char *why, size_t why_size)
 {
     struct sc_db *db = txn->db;
+    uint64_t      start;
     int           rc;
 
     if (db->unsure) {
@@ -390,7 +433,9 @@ sc_txn_commit(struct sc_txn *txn, char *why, size_t why_size)
 
     if (txn->rc == 0) {
         close_appender(txn);
+        start = clock_ns();
         txn->rc = mdb_txn_commit(txn->mdb);
+        sc_histogram_add(&db->syncs, SC_DB_SYNC_BASE, clock_ns() - start);
         txn->mdb = NULL;
         db->unsure = error_of(txn->rc) == SC_E_STORAGE_FAILED
                      && txn->rc != ENOMEM && txn->rc != MDB_TXN_FULL;
@@ -674,4 +719,61 @@ sc_walk_last_number(struct sc_walk *walk, uint64_t *found)
     struct sc_bytes value;
 
     return step_number(walk, &k, found, &value, MDB_LAST);
+}
+
+
+/* --- what it takes ------------------------------------------------------- */
+
+const struct sc_histogram *
+sc_db_syncs(const struct sc_db *db)
+{
+    return &db->syncs;
+}
+
+static void
+note_readers(struct sc_db *db, struct sc_db_sizes *out)
+{
+    pthread_mutex_lock(&db->lock);
+    out->readers = db->n_readers;
+    out->oldest_reader_ns = db->oldest != NULL
+                            ? clock_ns() - db->oldest->since : 0;
+    pthread_mutex_unlock(&db->lock);
+}
+
+int
+sc_db_sizes(struct sc_db *db, struct sc_db_sizes *out)
+{
+    MDB_envinfo    info;
+    MDB_stat       stat;
+    struct sc_txn *txn;
+    int            i, rc;
+
+    memset(out, 0, sizeof(*out));
+    note_readers(db, out);
+
+    txn = sc_txn_read(db);
+    if (txn == NULL) {
+        return -1;
+    }
+
+    rc = mdb_env_info(db->env, &info);
+
+    for (i = 0; rc == 0 && i < SC_DB_COUNT; i++) {
+        rc = mdb_stat(txn->mdb, db->dbi[i], &stat);
+        out->tables[i].name = databases[i].name;
+        out->tables[i].entries = stat.ms_entries;
+        out->tables[i].bytes = (uint64_t) stat.ms_psize
+                               * (stat.ms_branch_pages + stat.ms_leaf_pages
+                                  + stat.ms_overflow_pages);
+    }
+
+    sc_txn_end(txn);
+
+    if (rc != 0) {
+        return -1;
+    }
+
+    out->map = info.me_mapsize;
+    out->used = (uint64_t) stat.ms_psize * (info.me_last_pgno + 1);
+    return 0;
 }

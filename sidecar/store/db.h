@@ -14,6 +14,8 @@
 
 #include <sealchat/frames.h>
 
+#include "../histogram.h"
+
 /*
  * What the store consists of.  Numbers in keys and values are big-endian, but
  * for keys of the logs, which are the machine's own.
@@ -73,6 +75,29 @@ struct sc_walk;
 struct sc_db *sc_db_open(const char *directory, uint64_t map_size, char *why,
                          size_t why_size);
 void sc_db_close(struct sc_db *db);
+
+/* What the file takes.  used is what its pages were ever needed for; the gap
+ * to the sum of the tables is free or holds what a reader still sees. */
+struct sc_db_sizes {
+    uint64_t map;
+    uint64_t used;
+    unsigned readers;            /* under way */
+    uint64_t oldest_reader_ns;   /* how long the oldest of them has been */
+    struct {
+        const char *name;
+        uint64_t    entries;
+        uint64_t    bytes;
+    } tables[SC_DB_COUNT];
+};
+
+/* For any thread.  0, or -1. */
+int sc_db_sizes(struct sc_db *db, struct sc_db_sizes *out);
+
+/* How long commits took, ns; the commit thread's. */
+const struct sc_histogram *sc_db_syncs(const struct sc_db *db);
+
+/* The lowest bound of these, ns. */
+#define SC_DB_SYNC_BASE  125000u
 
 /*
  * A reading transaction, for any thread: what was durable when it began.

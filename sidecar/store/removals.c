@@ -144,19 +144,24 @@ remove_chain(struct sc_txn *txn, uint64_t *place, unsigned n)
     return removed;
 }
 
-/* Whether something is left. */
+/* Whether something is left; *removed: how many messages went. */
 static int
-remove_some(struct sc_txn *txn, unsigned left)
+remove_some(struct sc_txn *txn, unsigned left, unsigned *removed)
 {
     uint8_t  key[SC_KEY_MAX], number[8];
     uint64_t place;
+    unsigned n;
+
+    *removed = 0;
 
     while (left > 0) {
         if (!first_removal(txn, key, &place)) {
             return 0;
         }
 
-        left -= remove_chain(txn, &place, left);
+        n = remove_chain(txn, &place, left);
+        *removed += n;
+        left -= n;
         if (place == 0) {
             sc_txn_del(txn, SC_DB_REMOVALS, key, 40);
             left -= left > 0;
@@ -174,7 +179,7 @@ sc_removals_step(struct sc_store *store, char *why, size_t why_size)
 {
     struct sc_txn     *txn;
     enum sc_error_code error = SC_E_NONE;
-    unsigned           n = SC_REMOVALS_STEP;
+    unsigned           n = SC_REMOVALS_STEP, removed;
     int                more;
 
     /* Whatever comes of it, the next attempt waits. */
@@ -190,12 +195,13 @@ sc_removals_step(struct sc_store *store, char *why, size_t why_size)
     /* Removing takes room too, for copies of pages: less of it, less room. */
     do {
         txn = sc_txn_write(store->db);
-        more = remove_some(txn, n);
+        more = remove_some(txn, n, &removed);
         error = sc_txn_commit(txn, why, why_size);
         n /= 4;
     } while (error == SC_E_STORAGE_FULL && n > 0);
 
     if (error == SC_E_NONE) {
+        store->removed += removed;
         store->removing = more;
         store->remove_at = 0;
     }

@@ -50,6 +50,9 @@ struct sc_store {
     int                removing;       /* there are removals */
     uint64_t           remove_to;      /* no place of theirs is above */
     uint64_t           remove_at;      /* when to go on with them, ms */
+    uint64_t           checkpoints;    /* written, and when the last, ms */
+    uint64_t           checkpoint_time;
+    uint64_t           removed;        /* messages */
 };
 
 /* One call of apply: the same numbers as the transaction would leave them. */
