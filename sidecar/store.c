@@ -8,6 +8,7 @@
 #include "store.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 /* Each engine's own struct sc_store begins with this pointer. */
 static const struct sc_engine *
@@ -137,6 +138,25 @@ sc_store_history(struct sc_store *store, uint64_t customer,
 {
     return engine_of(store)->history(store, customer, sid, before, n,
                                      max_bytes);
+}
+
+void
+sc_store_counters(const struct sc_store *store, struct sc_store_counters *out)
+{
+    memset(out, 0, sizeof(*out));
+
+    if (engine_of(store)->counters != NULL) {
+        engine_of(store)->counters(store, out);
+    }
+}
+
+int
+sc_store_sizes(struct sc_store *store, struct sc_store_sizes *out)
+{
+    memset(out, 0, sizeof(*out));
+
+    return engine_of(store)->sizes != NULL
+           ? engine_of(store)->sizes(store, out) : -1;
 }
 
 void

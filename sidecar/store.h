@@ -222,7 +222,7 @@ struct sc_store_counters {
 /* The lowest bound of syncs, ns. */
 #define SC_STORE_SYNC_BASE  125000u
 
-/* For the thread that applies. */
+/* For the thread that applies; all zero where an engine counts nothing. */
 void sc_store_counters(const struct sc_store *store,
                        struct sc_store_counters *out);
 
@@ -244,7 +244,7 @@ struct sc_store_sizes {
     } tables[SC_STORE_TABLES_MAX];
 };
 
-/* 0 or -1. */
+/* 0; -1 on failure, or where an engine knows nothing of it. */
 int sc_store_sizes(struct sc_store *store, struct sc_store_sizes *out);
 
 
@@ -415,6 +415,11 @@ struct sc_engine {
     struct sc_page *(*history)(struct sc_store *store, uint64_t customer,
                                const uint8_t sid[32], uint64_t before,
                                size_t n, size_t max_bytes);
+
+    /* NULL where an engine has no such thing. */
+    void (*counters)(const struct sc_store *store,
+                     struct sc_store_counters *out);
+    int (*sizes)(struct sc_store *store, struct sc_store_sizes *out);
 };
 
 extern const struct sc_engine sc_engine_lmdb;

@@ -21,5 +21,7 @@ const struct sc_engine sc_engine_lmdb = {
     .cursor = sc_lmdb_cursor,
     .read = sc_lmdb_read,
     .read_session = sc_lmdb_read_session,
-    .history = sc_lmdb_history
+    .history = sc_lmdb_history,
+    .counters = sc_lmdb_counters,
+    .sizes = sc_lmdb_sizes
 };

@@ -109,6 +109,9 @@ struct sc_page *sc_lmdb_read_session(struct sc_store *store,
 struct sc_page *sc_lmdb_history(struct sc_store *store, uint64_t customer,
                                 const uint8_t sid[32], uint64_t before,
                                 size_t n, size_t max_bytes);
+void sc_lmdb_counters(const struct sc_store *store,
+                      struct sc_store_counters *out);
+int sc_lmdb_sizes(struct sc_store *store, struct sc_store_sizes *out);
 
 
 /* --- customers (accounts.c) ---------------------------------------------- */

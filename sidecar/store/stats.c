@@ -2,7 +2,6 @@
  * What status shows of the store.  Nothing here changes anything.
  */
 
-#include <string.h>
 #include <sys/statvfs.h>
 
 #include "state.h"
@@ -11,7 +10,7 @@ _Static_assert(SC_DB_COUNT <= SC_STORE_TABLES_MAX, "all tables are shown");
 _Static_assert(SC_DB_SYNC_BASE == SC_STORE_SYNC_BASE, "one histogram");
 
 void
-sc_store_counters(const struct sc_store *store, struct sc_store_counters *out)
+sc_lmdb_counters(const struct sc_store *store, struct sc_store_counters *out)
 {
     *out = (struct sc_store_counters) {
         .syncs = *sc_db_syncs(store->db),
@@ -25,13 +24,12 @@ sc_store_counters(const struct sc_store *store, struct sc_store_counters *out)
 }
 
 int
-sc_store_sizes(struct sc_store *store, struct sc_store_sizes *out)
+sc_lmdb_sizes(struct sc_store *store, struct sc_store_sizes *out)
 {
     struct sc_db_sizes sizes;
     struct statvfs     disk;
     size_t             i;
 
-    memset(out, 0, sizeof(*out));
     if (sc_db_sizes(store->db, &sizes) != 0
         || fstatvfs(store->lock_fd, &disk) != 0)
     {

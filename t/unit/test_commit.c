@@ -67,7 +67,7 @@ static int
 setup(void **state)
 {
     struct world *world = calloc(1, sizeof(*world));
-    void         *fixture;
+    void         *fixture = NULL;
 
     if (fixture_setup(&fixture) != 0) {
         return -1;

@@ -4,6 +4,8 @@
  * and store.
  */
 
+#define _GNU_SOURCE  /* memmem */
+
 #include "people.h"
 
 static struct daemon D;
@@ -323,6 +325,8 @@ test_status(void **state)
     assert_non_null(got);
     assert_int_equal(got->rec.kind, SC_RECORD_STATUS);
     assert_int_equal(got->rec.flags, SC_RECORD_FLAG_ANSWER);
+    assert_non_null(memmem(got->payload, got->rec.length,
+                           "\nsealchatd_links 1\n", 19));
     free(got);
 
     put_record(&p, SC_RECORD_STATUS, SC_RECORD_FLAG_ANSWER, 0, 0, NULL, 0);
