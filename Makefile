@@ -241,7 +241,7 @@ PORT ?= 8080
 
 # --- tests -------------------------------------------------------------------
 
-TEST_PARTS := test-unit test-model test-crash test-nginx test-web test-browser
+TEST_PARTS := test-unit test-model test-memory test-crash test-nginx test-web test-browser
 
 .PHONY: test
 test: ## run all tests; the last line is N passed, N failed
@@ -331,6 +331,15 @@ $(CRASH)/sealchatd-no%: t/crash/fault.c $(call obj,$(SIDECAR_C))
 	@$(CC) -std=gnu11 $(CFLAGS) $(WARN) $(INC) $(CPKG) -DSC_EARLY=$(EARLY) \
 	    $(call WRAP,$(WRAPPED) mdb_env_open) -o $@ $^ $(LIBS) -ldl
 
+.PHONY: test-memory
+test-memory: $(BUILD)/.deps-test $(BUILD)/sealchatd $(BUILD)/memory/idle ## what 100,000 idle streams cost sealchatd
+	@t/run-tap $(BUILD)/memory/idle
+
+$(BUILD)/memory/idle: $(call obj,t/memory/idle.c \
+        $(filter-out sidecar/sealchatd.c,$(SIDECAR_C)))
+	@mkdir -p $(@D)
+	@$(CC) $(CFLAGS) -o $@ $^ $(LIBS) -lcmocka
+
 # What is preloaded into the real programs, to make the machine fail.
 PRELOAD := $(patsubst %.c,$(BUILD)/%.so,$(wildcard t/preload/*.c))
 
@@ -390,7 +399,7 @@ $(BUILD)/fuzz/%: t/fuzz/%.c $(FUZZED_C)
 lint: $(BUILD)/.deps-test all ## cppcheck, clang-tidy, shellcheck
 	cppcheck -q --std=c11 --enable=warning,performance,portability \
 	    --inline-suppr --error-exitcode=1 -Iinclude -Isidecar \
-	    sidecar t/tools bench t/crash t/engine
+	    sidecar t/tools bench t/crash t/engine t/memory
 	clang-tidy --quiet $(SIDECAR_C) -- -std=gnu11 $(INC) $(CPKG)
 	shellcheck .ci/run packaging/*.sh bench/*.sh t/crash/run t/model/run
 

@@ -188,7 +188,7 @@ become(struct sc_stream *stream, struct login *login, uint64_t *cursor)
             return SC_E_INTERNAL;
         }
 
-        memcpy(stream->session->release, login->auth.release, 32);
+        memcpy(stream->release, login->auth.release, 32);
         *cursor = login->stored.cursor;
         if (stream->session->queue.head < login->stored.head) {
             stream->session->queue.head = login->stored.head;

@@ -37,7 +37,6 @@ struct sc_session_live {
     uint8_t            sid[32];
     uint8_t            suite;
     uint8_t            kem_id[32];
-    uint8_t            release[32]; /* of the last AUTH */
     struct sc_body    *hello;    /* NULL once it is stored */
     struct sc_queue    queue;
 };

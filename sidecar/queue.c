@@ -129,7 +129,7 @@ submit_cursor(struct sc_stream *stream, const uint8_t *release)
 void
 sc_queue_save_release(struct sc_stream *stream)
 {
-    submit_cursor(stream, stream->session->release);
+    submit_cursor(stream, stream->release);
 }
 
 

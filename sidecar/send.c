@@ -320,7 +320,7 @@ sc_do_send(struct sc_stream *stream, const struct sc_frame *frame)
     }
 
     /* Behind the message that may open the session, in the same commit. */
-    if (send->hello && !sc_is_zero(stream->session->release, 32)) {
+    if (send->hello && !sc_is_zero(stream->release, 32)) {
         sc_queue_save_release(stream);
     }
 }

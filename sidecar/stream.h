@@ -43,7 +43,10 @@ struct sc_stream {
 
     uint8_t              cid[32];      /* of the address */
     uint8_t              self[32];     /* signkey_id; an owner's account_id */
-    uint8_t              pk[32];       /* of a device */
+    union {
+        uint8_t          pk[32];       /* of a device */
+        uint8_t          release[32];  /* of a visitor: of its AUTH */
+    };
     struct sc_challenge *challenge;
 
     struct sc_live      *customer;     /* once authenticated */
