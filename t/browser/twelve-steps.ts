@@ -24,6 +24,7 @@ import {
 } from "./engine.ts";
 import { Customer, Visitor, type Kit } from "./people.ts";
 import { startSite, type Site } from "./site.ts";
+import { steps } from "./steps.ts";
 
 const ACCOUNT = "hello@kiln-and-tide.example";
 const PASSWORD = "salt glaze on a grey morning";
@@ -59,22 +60,6 @@ async function openShop(options?: PersonOptions): Promise<Visitor<Tab>> {
   const page = await (await engine.newPerson(options)).newPage();
   await page.goto(`${site.shop}/`);
   return new Visitor(page);
-}
-
-/** Steps of one story: without the one before, none can be told. */
-function steps(): (name: string, act: () => Promise<void>) => void {
-  let broken = false;
-
-  return (name, act) =>
-    test(name, async () => {
-      assert.ok(!broken, "an earlier step failed");
-      try {
-        await act();
-      } catch (error) {
-        broken = true;
-        throw error;
-      }
-    });
 }
 
 function twelveSteps(): void {

@@ -32,6 +32,7 @@ export class Connection {
   readonly #o: ConnectionOptions;
   #stream: Stream | undefined;
   #closed = false;
+  #again = false;
   #wake: (() => void) | undefined;
 
   constructor(options: ConnectionOptions) {
@@ -48,7 +49,9 @@ export class Connection {
     this.#wake?.();
   }
 
+  /** Another stream follows at once. */
   restart(): void {
+    this.#again = true;
     this.#stream?.close();
     this.#wake?.();
   }
@@ -59,6 +62,7 @@ export class Connection {
     let failures = 0;
     while (!this.#closed) {
       this.#o.linked("connecting");
+      this.#again = false;
       const { platform, service, cid } = this.#o;
       const stream = new Stream(platform, service, cid);
       this.#stream = stream;
@@ -73,12 +77,14 @@ export class Connection {
         if (!this.#closed) alarm = alarmOf(error);
       }
       stream.close();
-      this.#o.linked(this.#closed || !wanted ? "idle" : "offline");
+      const idle = this.#closed || !wanted;
+      if (idle || !this.#again) this.#o.linked(idle ? "idle" : "offline");
       if (alarm) {
         this.#o.alarmed(alarm);
         return;
       }
-      if (this.#closed || !wanted) return;
+      if (idle) return;
+      if (this.#again) continue;
       const { retryAfter } = await stream.closed;
       await this.#sleep(retryAfter ?? backoff(failures++));
     }

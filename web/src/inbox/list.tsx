@@ -14,7 +14,7 @@ const links: Record<Link, string> = {
   idle: "Not connected",
   connecting: "Connecting",
   ready: "Connected",
-  offline: "Waiting for a connection",
+  offline: "No connection",
 };
 
 const shortDate = new Intl.DateTimeFormat(undefined, {

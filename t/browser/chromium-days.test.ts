@@ -1,0 +1,3 @@
+import { tellEveryDay } from "./every-day.ts";
+
+tellEveryDay("chromium");
