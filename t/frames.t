@@ -1,4 +1,5 @@
-# Every refusal of the frame layer, each stream at once and byte by byte.
+# Every refusal of the frame layer, each stream at once and byte by byte: as
+# the browser sends it, and as nginx reads it.
 
 use strict;
 use warnings;
@@ -8,7 +9,13 @@ use Test::More;
 use SealChat::Chat;
 use SealChat::WebSocket qw(frame raw_frame close_payload);
 
-my $chat = SealChat::Chat->new(location => 'sealchat_max_message_size 1000;');
+my @limit = (location => 'sealchat_max_message_size 1000;');
+my $chat = SealChat::Chat->new(@limit);
+my $bytewise = SealChat::Chat->new(@limit, preload => 'one_byte');
+
+# How a browser sends, and to which nginx.
+my %ways = ('at once' => [$chat, 'write'], dripping => [$chat, 'drip'],
+            bytewise => [$bytewise, 'write']);
 
 sub part { raw_frame(opcode => $_[0], fin => $_[1], payload => $_[2]) }
 sub closing { raw_frame(opcode => 8, payload => close_payload(@_)) }
@@ -95,10 +102,10 @@ sub close_frame {
 
 for my $case (@refused) {
     my ($name, $bytes, $code, $why) = @$case;
-    # A frame that is not refused on the spot must not stop the drip.
-    for my $way (length $bytes > 200 ? 'write' : qw(write drip)) {
-        my $ws = $chat->connect;
-        $ws->$way($bytes);
+    for my $way (sort keys %ways) {
+        my ($to, $send) = @{ $ways{$way} };
+        my $ws = $to->connect;
+        $ws->$send($bytes);
         my $frame = close_frame($ws);
         ok($frame && $frame->{code} == $code
            && $frame->{reason} =~ /\Q$why\E/ && $ws->closed,
@@ -108,9 +115,10 @@ for my $case (@refused) {
 }
 
 # Nothing that follows an invalid frame is carried.
-for my $way (qw(write drip)) {
-    my $ws = $chat->connect;
-    $ws->$way(frame(binary => 'good') . raw_frame(opcode => 3)
+for my $way (sort keys %ways) {
+    my ($to, $send) = @{ $ways{$way} };
+    my $ws = $to->connect;
+    $ws->$send(frame(binary => 'good') . raw_frame(opcode => 3)
               . frame(binary => 'late') . frame(ping => 'late'));
     my @frames;
     while (my $frame = $ws->read) {
@@ -123,30 +131,30 @@ for my $way (qw(write drip)) {
 
 # All codes that may be sent come back as they were.
 for my $code (1000 .. 1003, 1007 .. 1014, 3000, 3999, 4000, 4999) {
-    for my $way (qw(write drip)) {
-        my $ws = $chat->connect;
-        $ws->$way(closing($code, 'gr\xc3\xbc\xc3\x9fe'));
+    for my $way (sort keys %ways) {
+        my ($to, $send) = @{ $ways{$way} };
+        my $ws = $to->connect;
+        $ws->$send(closing($code, 'gr\xc3\xbc\xc3\x9fe'));
         my $frame = $ws->read;
         ok($frame && $frame->{opcode} == 8 && $frame->{code} == $code
            && $ws->closed, "close $code is echoed, $way");
     }
 }
 
-{
-    my $ws = $chat->connect;
-    $ws->write(raw_frame(opcode => 8));
+for my $way (sort keys %ways) {
+    my ($to, $send) = @{ $ways{$way} };
+    my $ws = $to->connect;
+    $ws->$send(raw_frame(opcode => 8));
     my $frame = $ws->read;
     ok($frame && $frame->{opcode} == 8 && $frame->{payload} eq ''
-       && $ws->closed, 'an empty Close is answered with an empty one');
+       && $ws->closed, "an empty Close is answered with an empty one, $way");
+
+    $ws = $to->connect;
+    $ws->$send(closing(1000, 'x' x 123) . frame(ping => 'late'));
+    $frame = $ws->read;
+    ok($frame && $frame->{code} == 1000, "the longest reason is taken, $way");
+    is($ws->read, undef, "a ping after Close is not answered, $way");
 }
 
-{
-    my $ws = $chat->connect;
-    $ws->write(closing(1000, 'x' x 123) . frame(ping => 'late'));
-    my $frame = $ws->read;
-    ok($frame && $frame->{code} == 1000, 'the longest reason is taken');
-    is($ws->read, undef, 'a ping after Close is not answered');
-}
-
-$chat->finish;
+$_->finish for $chat, $bytewise;
 done_testing();

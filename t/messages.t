@@ -11,6 +11,7 @@ use SealChat::Chat;
 use SealChat::WebSocket qw(frame raw_frame);
 
 my $chat = SealChat::Chat->new;
+my $bytewise = SealChat::Chat->new(preload => 'one_byte');
 
 sub part { raw_frame(opcode => $_[0], fin => $_[1], payload => $_[2]) }
 
@@ -21,9 +22,11 @@ sub bytes {
 }
 
 my $ws = $chat->connect;
+my $slowly = $bytewise->connect;
 
 for my $n (1, 2, 7, 8, 9, 124, 125, 126, 127, 4095, 65535, 65536) {
     ok($ws->echoes(bytes($n)), "$n bytes come back");
+    ok($slowly->echoes(bytes($n)), "$n bytes, read byte by byte");
 }
 
 $ws->drip(frame(binary => bytes(300)));
@@ -66,6 +69,8 @@ for my $case (@streams) {
     is(answers($ws, $wanted), $wanted, $name);
     $ws->drip($stream);
     is(answers($ws, $wanted), $wanted, "$name, byte by byte");
+    $slowly->write($stream);
+    is(answers($slowly, $wanted), $wanted, "$name, read byte by byte");
     next if length $stream > 60;
     for my $at (1 .. length($stream) - 1) {
         $ws->write(substr $stream, 0, $at);
@@ -81,11 +86,14 @@ for my $case (@streams) {
 my $big = bytes(65536);
 my $stream = join '', map { part($_ ? 0 : 2, $_ == 65535 ? 1 : 0,
                                  substr $big, $_, 1) } 0 .. 65535;
-$ws->write($stream);
-my $frame = $ws->read(30);
-ok($frame && $frame->{payload} eq $big, 'a message of 65,536 fragments');
-
-is($ws->close, 1000, 'the session closes');
+for my $way (['at once', $ws], ['byte by byte', $slowly]) {
+    my ($name, $to) = @$way;
+    $to->write($stream);
+    my $frame = $to->read(30);
+    ok($frame && $frame->{payload} eq $big,
+       "a message of 65,536 fragments, read $name");
+    is($to->close, 1000, 'the session closes');
+}
 
 # Frames that come in one segment with the handshake.
 my $early = $chat->connect(early => frame(binary => 'early')
@@ -101,5 +109,5 @@ ok(!$slow->read(0.1), 'an unfinished message is not carried');
 close $slow->socket;
 
 $early->close;
-$chat->finish;
+$_->finish for $chat, $bytewise;
 done_testing();
