@@ -317,6 +317,7 @@ weight(const struct sc_op *op)
         return n;
     case SC_OP_CURSOR:
     case SC_OP_DELETE:
+    case SC_OP_RESEAL:
         break;
     }
 

@@ -188,6 +188,18 @@ key_path(struct reading *r, const char *value)
 }
 
 
+static void
+key_vault_key(struct reading *r, const char *value)
+{
+    if (value[0] == '\0') {
+        fail(r, "vault_key: empty");
+        return;
+    }
+
+    set_text(r, &r->config->vault_key, value);
+}
+
+
 /* A number of bytes; k, m, g and t after it mean powers of 1,024. */
 static void
 key_map_size(struct reading *r, const char *value)
@@ -262,6 +274,7 @@ static const struct {
     { "admin",   "listen",       key_admin_listen, 0 },
     { "store",   "path",         key_path,         1 },
     { "store",   "map_size",     key_map_size,     0 },
+    { "store",   "vault_key",    key_vault_key,    0 },
     { "log",     "level",        key_level,        0 },
     { "log",     "file",         key_file,         0 },
 };
@@ -336,6 +349,41 @@ derive_admin(struct reading *r)
 }
 
 
+/* Beside the store's directory, and never in it: a copy of the store must not
+ * bring its key along. */
+static void
+place_vault_key(struct reading *r)
+{
+    const char *path = r->config->store_path;
+    size_t      n = strlen(path);
+    char       *key;
+
+    while (n > 1 && path[n - 1] == '/') {
+        n--;
+    }
+
+    if (r->config->vault_key == NULL) {
+        key = malloc(n + sizeof(".key"));
+        if (key == NULL) {
+            fail(r, "out of memory");
+            return;
+        }
+
+        memcpy(key, path, n);
+        memcpy(key + n, ".key", sizeof(".key"));
+        r->config->vault_key = key;
+        return;
+    }
+
+    if (strncmp(r->config->vault_key, path, n) == 0
+        && r->config->vault_key[n] == '/')
+    {
+        fail(r, "vault_key = %s: inside of path, where a copy of the store "
+             "would take it along", r->config->vault_key);
+    }
+}
+
+
 static void
 read_file(struct reading *r)
 {
@@ -363,6 +411,10 @@ read_file(struct reading *r)
 
     if (!r->failed && r->config->admin_listen == NULL) {
         derive_admin(r);
+    }
+
+    if (!r->failed) {
+        place_vault_key(r);
     }
 }
 
@@ -399,6 +451,7 @@ sc_config_free(struct sc_config *config)
     free(config->listen);
     free(config->admin_listen);
     free(config->store_path);
+    free(config->vault_key);
     free(config->log_file);
     *config = (struct sc_config) { .mode = 0 };
 }

@@ -24,6 +24,7 @@ struct sc_config {
     char             *admin_listen;   /* path of the admin socket */
     char             *store_path;
     uint64_t          map_size;       /* bytes */
+    char             *vault_key;      /* path of the vault's key file */
     enum sc_log_level level;
     char             *log_file;       /* NULL: standard error */
 };

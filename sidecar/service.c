@@ -6,9 +6,11 @@
 #include "service.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include <sodium.h>
 
@@ -77,6 +79,52 @@ draw_secrets(struct sc_service *service)
 }
 
 
+/* A key is drawn only where nothing can lie under another one. */
+static struct sc_vault *
+first_vault(const struct sc_config *config, char *why, size_t why_size)
+{
+    char             store[PATH_MAX];
+    struct sc_vault *vault;
+
+    if ((size_t) snprintf(store, sizeof(store), "%s/store.mdb",
+                          config->store_path) >= sizeof(store)
+        || access(store, F_OK) == 0)
+    {
+        snprintf(why, why_size, "the vault's key file %s is missing, and the "
+                 "store in %s needs it: bring it back from where it is backed "
+                 "up", config->vault_key, config->store_path);
+        return NULL;
+    }
+
+    vault = sc_vault_new();
+    if (vault == NULL
+        || sc_vault_save(vault, config->vault_key, 0, why, why_size) != 0)
+    {
+        sc_vault_free(vault);
+        return NULL;
+    }
+
+    sc_log(SC_LOG_WARN, "made the vault's key file %s: back it up, apart from "
+           "the store", config->vault_key);
+
+    return vault;
+}
+
+
+static int
+open_vault(struct sc_service *service, char *why, size_t why_size)
+{
+    const struct sc_config *config = service->config;
+
+    service->vault = sc_vault_load(config->vault_key, why, why_size);
+    if (service->vault == NULL && errno == ENOENT) {
+        service->vault = first_vault(config, why, why_size);
+    }
+
+    return service->vault ? 0 : -1;
+}
+
+
 int
 sc_service_start(struct sc_service *service, char *why, size_t why_size)
 {
@@ -92,6 +140,11 @@ sc_service_start(struct sc_service *service, char *why, size_t why_size)
     draw_secrets(service);
     service->metrics.started = sc_service_time();
 
+    if (open_vault(service, why, why_size) != 0) {
+        return -1;
+    }
+
+    store.vault = service->vault;
     service->store = sc_store_open(&store, why, why_size);
     if (service->store == NULL) {
         return -1;
@@ -161,4 +214,7 @@ sc_service_end(struct sc_service *service)
         sc_store_close(service->store);
         service->store = NULL;
     }
+
+    sc_vault_free(service->vault);
+    service->vault = NULL;
 }

@@ -18,6 +18,7 @@
 #include "metrics.h"
 #include "socket.h"
 #include "store.h"
+#include "vault.h"
 
 struct sc_admin;
 struct sc_link;
@@ -26,6 +27,7 @@ struct sc_stream;
 struct sc_service {
     uv_loop_t               loop;
     const struct sc_config *config;
+    struct sc_vault        *vault;
     struct sc_store        *store;
     struct sc_commit       *commit;
 

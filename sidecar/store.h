@@ -32,12 +32,14 @@
 
 struct sc_store;
 struct sc_engine;
+struct sc_vault;
 
 struct sc_store_options {
     const struct sc_engine *engine;      /* NULL: LMDB */
 
     const char *path;        /* a directory of ours, made if missing */
     uint64_t    map_size;    /* bytes the store may grow to */
+    struct sc_vault *vault;  /* under which wraps lie; outlives the store */
 
     /* For tests and measurements; 0 takes the default. */
     uint32_t    checkpoint_every;    /* messages between checkpoints */
@@ -69,7 +71,8 @@ enum sc_op_kind {
     SC_OP_REGISTER,     /* a customer with its first account */
     SC_OP_ACCOUNT,      /* compare-and-swap of account, wraps and roster */
     SC_OP_CURSOR,       /* what a device or session has acknowledged */
-    SC_OP_DELETE        /* a session, for good */
+    SC_OP_DELETE,       /* a session, for good */
+    SC_OP_RESEAL        /* wraps, under another key of the vault */
 };
 
 /*
@@ -183,6 +186,18 @@ struct sc_op {
 
             int             repeated;        /* out */
         } remove;
+
+        /*
+         * RESEAL.  Puts wraps that lie under another key than the vault's
+         * present one under that; some of them at a time, going on from at
+         * (n bytes; 0: from the beginning).  done: none is left behind it.
+         */
+        struct {
+            uint8_t         at[64];          /* in and out */
+            size_t          n;
+            uint64_t        resealed;        /* out: by this operation */
+            int             done;            /* out */
+        } reseal;
     };
 };
 

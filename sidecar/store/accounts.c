@@ -1,5 +1,5 @@
 /*
- * Customers, accounts, wraps and rosters: registering, swapping, reading.
+ * Customers, accounts and rosters: registering, swapping, reading.
  *
  * All of it is written when it happens, in the transaction of its list; none
  * of it is hot state.  Each operation compares first and writes only when
@@ -17,12 +17,6 @@
 
 /* roster_id:32, then the roster */
 #define ROSTER_FIXED   32u
-
-/* Where a wrap record has its kind: behind "SCK1". */
-#define WRAP_KIND_AT   4u
-
-/* Wraps of kinds up to this open with the password or the recovery code. */
-#define WRAP_OF_OWNER  4u
 
 struct account {
     uint64_t        customer;
@@ -80,19 +74,6 @@ sc_customer_row_put(struct sc_txn *txn, uint64_t number,
 
 
 /* --- what is stored ------------------------------------------------------ */
-
-/* account_id:32 generation:8 kind:1 */
-static size_t
-wrap_key(uint8_t key[SC_KEY_MAX], const uint8_t account_id[32],
-         uint64_t generation, uint8_t kind)
-{
-    struct sc_writer w = sc_writer_of(key, SC_KEY_MAX);
-
-    sc_put_bytes(&w, account_id, 32);
-    sc_put_uint(&w, generation, 8);
-    sc_put_uint(&w, kind, 1);
-    return 41;
-}
 
 static int
 same(struct sc_bytes a, struct sc_bytes b)
@@ -157,40 +138,13 @@ get_roster(struct sc_txn *txn, uint64_t customer, uint64_t version,
     return 1;
 }
 
-/* Whether the stored wraps of the generation are these, no more and no
- * less. */
-static int
-same_wraps(struct sc_txn *txn, const struct sc_op *op)
-{
-    uint8_t         key[SC_KEY_MAX];
-    struct sc_bytes value;
-    size_t          given = 0;
-    unsigned        kind;
-
-    for (kind = 0; kind <= UINT8_MAX; kind++) {
-        size_t key_n = wrap_key(key, op->account.account_id,
-                                op->account.generation, (uint8_t) kind);
-
-        if (!sc_txn_get(txn, SC_DB_WRAPS, key, key_n, &value)) {
-            continue;
-        }
-
-        if (given == op->account.n_wraps
-            || !same(value, op->account.wraps[given++]))
-        {
-            return 0;
-        }
-    }
-
-    return given == op->account.n_wraps && !sc_txn_failed(txn);
-}
-
 /* Whether everything the operation would write stands there already. */
 static int
-same_as_stored(struct sc_txn *txn, const struct sc_op *op,
+same_as_stored(struct sc_apply *apply, const struct sc_op *op,
                const struct account *account,
                const struct sc_customer_row *row)
 {
+    struct sc_txn  *txn = apply->txn;
     struct sc_bytes id, roster;
 
     return account->generation == op->account.generation
@@ -201,26 +155,7 @@ same_as_stored(struct sc_txn *txn, const struct sc_op *op,
            && get_roster(txn, account->customer, row->version, &id, &roster)
            && memcmp(id.p, op->account.roster_id, 32) == 0
            && same(roster, op->account.roster)
-           && same_wraps(txn, op);
-}
-
-/* Ascending by kind, each once: what same_wraps() can compare. */
-static int
-wraps_in_order(const struct sc_op *op)
-{
-    size_t i;
-    int    last = -1;
-
-    for (i = 0; i < op->account.n_wraps; i++) {
-        const struct sc_bytes *wrap = &op->account.wraps[i];
-
-        if (wrap->n <= WRAP_KIND_AT || wrap->p[WRAP_KIND_AT] <= last) {
-            return 0;
-        }
-        last = wrap->p[WRAP_KIND_AT];
-    }
-
-    return 1;
+           && sc_wraps_same(apply, op);
 }
 
 
@@ -273,48 +208,20 @@ put_roster(struct sc_txn *txn, uint64_t customer, const struct sc_op *op)
                sizeof(version));
 }
 
-static void
-put_wraps(struct sc_txn *txn, const struct sc_op *op)
-{
-    uint8_t key[SC_KEY_MAX];
-    size_t  i;
-
-    for (i = 0; i < op->account.n_wraps; i++) {
-        const struct sc_bytes *wrap = &op->account.wraps[i];
-
-        sc_txn_put(txn, SC_DB_WRAPS, key,
-                   wrap_key(key, op->account.account_id,
-                            op->account.generation, wrap->p[WRAP_KIND_AT]),
-                   wrap->p, wrap->n);
-    }
-}
-
-/* An old password opens nothing new, and soon nothing at all. */
-static void
-delete_owner_wraps(struct sc_txn *txn, const uint8_t account_id[32],
-                   uint64_t generation)
-{
-    uint8_t key[SC_KEY_MAX];
-    uint8_t kind;
-
-    for (kind = 1; kind <= WRAP_OF_OWNER; kind++) {
-        sc_txn_del(txn, SC_DB_WRAPS, key,
-                   wrap_key(key, account_id, generation, kind));
-    }
-}
-
 /* Everything an operation carries, with the row as the caller made it. */
 static void
-put_all(struct sc_txn *txn, struct sc_op *op, uint64_t number,
+put_all(struct sc_apply *apply, struct sc_op *op, uint64_t number,
         struct sc_customer_row *row)
 {
+    struct sc_txn *txn = apply->txn;
+
     row->version = op->account.version;
     row->generation = op->account.generation;
     op->account.customer = number;
 
     put_account(txn, number, op);
     put_roster(txn, number, op);
-    put_wraps(txn, op);
+    sc_wraps_put(apply, op);
     sc_customer_row_put(txn, number, row);
 }
 
@@ -329,14 +236,14 @@ sc_register(struct sc_apply *apply, struct sc_op *op)
 
     op->account.customer = 0;
 
-    if (!wraps_in_order(op)) {
+    if (!sc_wraps_in_order(op)) {
         return SC_E_BAD_WRAPS;
     }
 
     if (get_account(txn, op->account.account_id, &account)) {
         if (account.customer != 0
             && sc_customer_row(txn, account.customer, &row)
-            && same_as_stored(txn, op, &account, &row))
+            && same_as_stored(apply, op, &account, &row))
         {
             op->account.customer = account.customer;
             return SC_E_NONE;
@@ -357,7 +264,7 @@ sc_register(struct sc_apply *apply, struct sc_op *op)
     memcpy(row.account_id, op->account.account_id, 32);
     row.days = SC_CLASS_90;
     row.time = op->account.time;
-    put_all(txn, op, apply->customers, &row);
+    put_all(apply, op, apply->customers, &row);
 
     return SC_E_NONE;
 }
@@ -397,7 +304,7 @@ sc_account_swap(struct sc_apply *apply, struct sc_op *op)
 
     op->account.customer = 0;
 
-    if (!wraps_in_order(op)) {
+    if (!sc_wraps_in_order(op)) {
         return SC_E_BAD_WRAPS;
     }
 
@@ -406,7 +313,7 @@ sc_account_swap(struct sc_apply *apply, struct sc_op *op)
         return SC_E_NOT_FOUND;
     }
 
-    if (same_as_stored(txn, op, &account, &row)) {
+    if (same_as_stored(apply, op, &account, &row)) {
         op->account.customer = number;
         return SC_E_NONE;
     }
@@ -421,10 +328,10 @@ sc_account_swap(struct sc_apply *apply, struct sc_op *op)
     }
 
     if (op->account.generation > generation) {
-        delete_owner_wraps(txn, op->account.account_id, generation);
+        sc_wraps_drop_owners(txn, op->account.account_id, generation);
     }
 
-    put_all(txn, op, number, &row);
+    put_all(apply, op, number, &row);
     return SC_E_NONE;
 }
 
@@ -522,29 +429,6 @@ sc_lmdb_account(struct sc_store *store, const uint8_t account_id[32],
     if (found) {
         memcpy(cid, row.cid, 32);
         copy_out(txn, account.record, record);
-    }
-
-    return finish(txn, found);
-}
-
-int
-sc_lmdb_wrap(struct sc_store *store, const uint8_t account_id[32],
-             uint64_t generation, uint8_t kind, struct sc_blob_out *wrap)
-{
-    struct sc_txn  *txn = sc_txn_read(store->db);
-    struct sc_bytes value;
-    uint8_t         key[SC_KEY_MAX];
-    int             found;
-
-    memset(wrap, 0, sizeof(*wrap));
-    if (txn == NULL) {
-        return -1;
-    }
-
-    found = sc_txn_get(txn, SC_DB_WRAPS, key,
-                       wrap_key(key, account_id, generation, kind), &value);
-    if (found) {
-        copy_out(txn, value, wrap);
     }
 
     return finish(txn, found);

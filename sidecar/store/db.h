@@ -22,11 +22,12 @@
  *
  *     X(NAME, "name", numbered)
  *
- *     meta        schema, salt, indexed_to, customers (numbers given out)
+ *     meta        schema, salt, indexed_to, customers (numbers given out),
+ *                 vault (id of its key)
  *     cids        cid -> customer
  *     customers   customer -> row (accounts.c)
  *     accounts    account_id -> customer, generation, time, account record
- *     wraps       account_id, generation, kind:1 -> wrap record
+ *     wraps       account_id, generation, kind:1 -> sealed wrap record
  *     rosters     customer, version -> roster_id, roster
  *     roster_ids  customer, roster_id -> version
  *     sessions    customer, sid -> row (entry.h)
@@ -64,7 +65,7 @@ enum sc_db_name { SC_DATABASES(SC_DATABASE_ENUM) SC_DB_COUNT };
 #undef SC_DATABASE_ENUM
 
 /* Of what is on disk.  A store with another one is refused. */
-#define SC_DB_SCHEMA  2u
+#define SC_DB_SCHEMA  3u
 
 struct sc_db;
 struct sc_txn;

@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 #include "../store.h"
+#include "../vault.h"
 #include "db.h"
 #include "entry.h"
 #include "hot.h"
@@ -39,6 +40,7 @@ struct sc_store {
     struct sc_db      *db;
     struct sc_hot      hot;
     struct sc_cursors *cursors;
+    struct sc_vault   *vault;          /* the caller's */
     uint8_t           *salt_secret;
 
     /* The commit thread's: as of what was committed. */
@@ -134,6 +136,28 @@ void sc_customer_row_put(struct sc_txn *txn, uint64_t number,
 
 enum sc_error_code sc_register(struct sc_apply *apply, struct sc_op *op);
 enum sc_error_code sc_account_swap(struct sc_apply *apply, struct sc_op *op);
+
+
+/* --- the vault (wraps.c) ------------------------------------------------- */
+
+/* Whether the store's vault opens what lies in it, which is noted the first
+ * time.  0, or -1 and a sentence. */
+int sc_wraps_open(struct sc_store *store, char *why, size_t why_size);
+
+/* Ascending by kind, each once: what sc_wraps_same() can compare. */
+int sc_wraps_in_order(const struct sc_op *op);
+
+/* Whether the stored wraps of the generation are the operation's, no more and
+ * no less. */
+int sc_wraps_same(struct sc_apply *apply, const struct sc_op *op);
+void sc_wraps_put(struct sc_apply *apply, const struct sc_op *op);
+
+/* Those of a generation that open with the password or the recovery code: an
+ * old password opens nothing new, and soon nothing at all. */
+void sc_wraps_drop_owners(struct sc_txn *txn, const uint8_t account_id[32],
+                          uint64_t generation);
+
+enum sc_error_code sc_wraps_reseal(struct sc_apply *apply, struct sc_op *op);
 
 
 /* --- messages (append.c, pages.c) ---------------------------------------- */

@@ -201,6 +201,11 @@ static int
 open_all(struct sc_store *store, const struct sc_store_options *options,
          char *why, size_t why_size)
 {
+    if (options->vault == NULL) {
+        snprintf(why, why_size, "the store has no key for its vault");
+        return -1;
+    }
+
     if (make_directory(options->path, why, why_size) != 0) {
         return -1;
     }
@@ -225,6 +230,7 @@ open_all(struct sc_store *store, const struct sc_store_options *options,
     }
 
     if (load_salt(store, why, why_size) != 0
+        || sc_wraps_open(store, why, why_size) != 0
         || load_counters(store, why, why_size) != 0
         || sc_replay(store, why, why_size) != 0)
     {
@@ -259,6 +265,7 @@ sc_lmdb_open(const struct sc_store_options *options, char *why,
 
     store->engine = &sc_engine_lmdb;
     store->lock_fd = -1;
+    store->vault = options->vault;
     store->checkpoint_every = options->checkpoint_every
                               ? options->checkpoint_every
                               : CHECKPOINT_EVERY;
@@ -305,6 +312,8 @@ apply_one(struct sc_apply *apply, struct sc_op *op)
         return sc_cursor_check(apply, op);
     case SC_OP_DELETE:
         return sc_delete(apply, op);
+    case SC_OP_RESEAL:
+        return sc_wraps_reseal(apply, op);
     }
 
     return SC_E_INTERNAL;

@@ -18,6 +18,8 @@
 
 #include "store.h"
 
+#include "vault.h"
+
 #include "../engine/memory.h"
 
 #define WHY        256
@@ -84,6 +86,7 @@ fixture_setup(void **state)
     f->options.engine = *state ? *state : &sc_engine_lmdb;
     f->options.path = f->dir;
     f->options.map_size = 256u * 1024 * 1024;
+    f->options.vault = sc_vault_new();
     fixture_open(f);
     *state = f;
     return 0;
@@ -113,6 +116,7 @@ fixture_teardown(void **state)
     rmdir(f->dir);
     sc_memory_forget(f->dir);
     *state = (void *) (uintptr_t) f->options.engine;
+    sc_vault_free(f->options.vault);
     free(f);
     return 0;
 }
