@@ -67,6 +67,8 @@ struct ngx_http_sealchat_session_s {
     ngx_str_t                        close_reason;
 
     u_char                           role;      /* 0: not authenticated */
+    uint16_t                         ticket_len;
+    u_char                          *ticket;    /* reopens the stream */
 
     unsigned                         queued:1;
     unsigned                         open:1;    /* the 101 is on its way */
@@ -131,6 +133,7 @@ struct ngx_http_sealchat_link_s {
     ngx_queue_t                   queue;      /* of all links */
     ngx_queue_t                   waiting;    /* sessions, until it is up */
     ngx_queue_t                   blocked;    /* sessions, while it is full */
+    ngx_queue_t                   returning;  /* sessions, after it broke */
     ngx_http_sealchat_streams_t   streams;
     ngx_http_sealchat_queue_t     out;
 
@@ -141,14 +144,19 @@ struct ngx_http_sealchat_link_s {
     ngx_str_t                     name;
     ngx_uint_t                    number;
     ngx_uint_t                    sessions;   /* waiting ones too */
+    ngx_msec_t                    connect_timeout;
     ngx_msec_t                    send_timeout;
     ngx_msec_t                    heard;
+    ngx_msec_t                    since;      /* it is up, or lost */
+    ngx_msec_t                    backoff;
+    ngx_event_t                   retry;
 
     u_char                       *start;
     u_char                       *last;
 
     unsigned                      connected:1;
     unsigned                      up:1;
+    unsigned                      lost:1;     /* it was up before */
     unsigned                      paused:1;   /* the sidecar said so */
     unsigned                      failed:1;
 };
@@ -182,6 +190,7 @@ void ngx_http_sealchat_session_close(ngx_http_sealchat_session_t *s,
 void ngx_http_sealchat_limit_start(ngx_http_sealchat_session_t *s);
 void ngx_http_sealchat_limit_authenticated(ngx_http_sealchat_session_t *s,
     u_char role);
+void ngx_http_sealchat_limit_restart(ngx_http_sealchat_session_t *s);
 void ngx_http_sealchat_limit_charge(ngx_http_sealchat_session_t *s,
     ngx_uint_t messages, size_t bytes);
 void ngx_http_sealchat_limit_stop(ngx_http_sealchat_session_t *s);
@@ -219,6 +228,16 @@ void ngx_http_sealchat_link_leave(ngx_http_sealchat_session_t *s,
     ngx_uint_t code, u_char *reason, size_t len);
 
 
+/* a link that broke, and its sessions */
+
+void ngx_http_sealchat_link_break(ngx_http_sealchat_link_t *link,
+    ngx_int_t status);
+ngx_int_t ngx_http_sealchat_link_connect(ngx_http_sealchat_link_t *link);
+void ngx_http_sealchat_session_resume(ngx_http_sealchat_session_t *s);
+void ngx_http_sealchat_session_ticket(ngx_http_sealchat_session_t *s,
+    u_char *ticket, size_t len);
+
+
 /* between a link and its input */
 
 void ngx_http_sealchat_link_up(ngx_http_sealchat_link_t *link);
@@ -238,6 +257,7 @@ void ngx_http_sealchat_stream_close(ngx_http_sealchat_streams_t *streams,
     uint32_t id);
 void ngx_http_sealchat_stream_free(ngx_http_sealchat_streams_t *streams,
     uint32_t id);
+void ngx_http_sealchat_streams_free(ngx_http_sealchat_streams_t *streams);
 
 
 /* the upstream's peer of a session */

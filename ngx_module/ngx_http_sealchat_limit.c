@@ -49,6 +49,17 @@ ngx_http_sealchat_limit_authenticated(ngx_http_sealchat_session_t *s,
 }
 
 
+/* its stream begins anew */
+
+void
+ngx_http_sealchat_limit_restart(ngx_http_sealchat_session_t *s)
+{
+    s->auth_start = ngx_current_msec;
+
+    ngx_http_sealchat_limit_authenticated(s, 0);
+}
+
+
 void
 ngx_http_sealchat_limit_charge(ngx_http_sealchat_session_t *s,
     ngx_uint_t messages, size_t bytes)

@@ -11,6 +11,7 @@
 #define NGX_HTTP_SEALCHAT_LINK_INPUT   (256 * 1024)
 #define NGX_HTTP_SEALCHAT_LINK_BLOCK   (32 * 1024)
 #define NGX_HTTP_SEALCHAT_LINK_READS   8
+#define NGX_HTTP_SEALCHAT_LINK_PACE    (64 * 1024)
 
 
 static ngx_http_sealchat_link_t *ngx_http_sealchat_link_find(
@@ -19,8 +20,6 @@ static ngx_int_t ngx_http_sealchat_link_make(ngx_peer_connection_t *pc,
     ngx_http_sealchat_loc_conf_t *slcf, ngx_http_sealchat_link_t **made);
 static ngx_http_sealchat_link_t *ngx_http_sealchat_link_create(
     ngx_peer_connection_t *pc, ngx_http_sealchat_loc_conf_t *slcf);
-static ngx_int_t ngx_http_sealchat_link_connect(
-    ngx_http_sealchat_link_t *link, ngx_msec_t timeout);
 static ngx_int_t ngx_http_sealchat_link_connected(
     ngx_http_sealchat_link_t *link);
 
@@ -28,12 +27,10 @@ static void ngx_http_sealchat_link_read_handler(ngx_event_t *rev);
 static void ngx_http_sealchat_link_timeout(ngx_http_sealchat_link_t *link);
 
 static void ngx_http_sealchat_link_write_handler(ngx_event_t *wev);
+static void ngx_http_sealchat_link_start_sessions(
+    ngx_http_sealchat_link_t *link);
 static void ngx_http_sealchat_link_unblock(ngx_http_sealchat_link_t *link);
 
-static void ngx_http_sealchat_link_break(ngx_http_sealchat_link_t *link,
-    ngx_int_t status);
-static void ngx_http_sealchat_link_lose_sessions(
-    ngx_http_sealchat_link_t *link);
 static u_char *ngx_http_sealchat_link_log_error(ngx_log_t *log, u_char *buf,
     size_t len);
 
@@ -81,6 +78,7 @@ ngx_http_sealchat_link_join(ngx_http_sealchat_session_t *s,
     s->queued = 1;
     s->link = link;
     s->link_number = link->number;
+    s->start = ngx_current_msec;
     link->sessions++;
 
     if (link->up) {
@@ -150,7 +148,7 @@ ngx_http_sealchat_link_make(ngx_peer_connection_t *pc,
         return NGX_ERROR;
     }
 
-    rc = ngx_http_sealchat_link_connect(link, slcf->upstream.connect_timeout);
+    rc = ngx_http_sealchat_link_connect(link);
     if (rc != NGX_OK) {
         ngx_destroy_pool(link->pool);
         return rc;
@@ -198,13 +196,11 @@ ngx_http_sealchat_link_create(ngx_peer_connection_t *pc,
 
     ngx_memcpy(link->peer.sockaddr, pc->sockaddr, pc->socklen);
     link->name.len = pc->name->len;
-    link->number = ++ngx_http_sealchat_link_number;
     link->last = link->start;
 
     link->log = *ngx_cycle->log;
     link->log.handler = ngx_http_sealchat_link_log_error;
     link->log.data = link;
-    link->log.action = "connecting to sidecar";
 
     link->peer.socklen = pc->socklen;
     link->peer.name = &link->name;
@@ -212,10 +208,12 @@ ngx_http_sealchat_link_create(ngx_peer_connection_t *pc,
     link->peer.log = &link->log;
     link->peer.log_error = NGX_ERROR_ERR;
 
+    link->connect_timeout = slcf->upstream.connect_timeout;
     link->send_timeout = slcf->upstream.send_timeout;
 
     ngx_queue_init(&link->waiting);
     ngx_queue_init(&link->blocked);
+    ngx_queue_init(&link->returning);
 
     return link;
 
@@ -227,13 +225,17 @@ failed:
 }
 
 
-static ngx_int_t
-ngx_http_sealchat_link_connect(ngx_http_sealchat_link_t *link,
-    ngx_msec_t timeout)
+/* each connection is a generation of its own, with a number of its own */
+
+ngx_int_t
+ngx_http_sealchat_link_connect(ngx_http_sealchat_link_t *link)
 {
     u_char            *p;
     ngx_int_t          rc;
     ngx_connection_t  *c;
+
+    link->number = ++ngx_http_sealchat_link_number;
+    link->log.action = "connecting to sidecar";
 
     rc = ngx_event_connect_peer(&link->peer);
 
@@ -257,12 +259,13 @@ ngx_http_sealchat_link_connect(ngx_http_sealchat_link_t *link,
                                       &link->log);
     if (p == NULL) {
         ngx_close_connection(c);
+        link->connection = NULL;
         return NGX_ERROR;
     }
 
     sc_hello_put(p);
 
-    ngx_add_timer(c->read, timeout);
+    ngx_add_timer(c->read, link->connect_timeout);
 
     if (rc == NGX_OK) {
         ngx_post_event(c->write, &ngx_posted_events);
@@ -318,9 +321,15 @@ ngx_http_sealchat_link_up(ngx_http_sealchat_link_t *link)
     c = link->connection;
 
     link->up = 1;
+    link->lost = 0;
+    link->since = ngx_current_msec;
     link->log.action = "carrying sessions";
 
     ngx_log_error(NGX_LOG_INFO, c->log, 0, "sealchat link is up");
+
+    if (link->retry.timer_set) {
+        ngx_del_timer(&link->retry);
+    }
 
     c->idle = 1;
     c->read->cancelable = 1;
@@ -464,10 +473,8 @@ ngx_http_sealchat_link_write_handler(ngx_event_t *wev)
 {
     size_t                        size;
     ngx_int_t                     rc;
-    ngx_queue_t                  *q;
     ngx_connection_t             *c;
     ngx_http_sealchat_link_t     *link;
-    ngx_http_sealchat_session_t  *s;
 
     c = wev->data;
     link = c->data;
@@ -487,19 +494,8 @@ ngx_http_sealchat_link_write_handler(ngx_event_t *wev)
         return;
     }
 
-    /* however many wait, the sidecar takes their OPENs at its own pace */
-
-    while (link->up
-           && link->out.size <= SC_LINK_WINDOW
-           && !ngx_queue_empty(&link->waiting))
-    {
-        q = ngx_queue_head(&link->waiting);
-        s = ngx_queue_data(q, ngx_http_sealchat_session_t, queue);
-
-        ngx_queue_remove(q);
-        s->queued = 0;
-
-        ngx_http_sealchat_session_start(s);
+    if (link->up) {
+        ngx_http_sealchat_link_start_sessions(link);
     }
 
     size = link->out.size;
@@ -526,7 +522,10 @@ ngx_http_sealchat_link_write_handler(ngx_event_t *wev)
             ngx_del_timer(wev);
         }
 
-        if (link->up && !ngx_queue_empty(&link->waiting)) {
+        if (link->up
+            && (!ngx_queue_empty(&link->returning)
+                || !ngx_queue_empty(&link->waiting)))
+        {
             ngx_post_event(wev, &ngx_posted_next_events);
         }
     }
@@ -537,6 +536,49 @@ ngx_http_sealchat_link_write_handler(ngx_event_t *wev)
     }
 
     ngx_http_sealchat_link_unblock(link);
+}
+
+
+/*
+ * However many wait, the sidecar takes their OPENs at its own pace: those
+ * that come back first, and few at a time, since each makes it read.
+ */
+
+static void
+ngx_http_sealchat_link_start_sessions(ngx_http_sealchat_link_t *link)
+{
+    size_t                        pace;
+    ngx_queue_t                  *q, *from;
+    ngx_http_sealchat_session_t  *s;
+
+    for ( ;; ) {
+
+        if (!ngx_queue_empty(&link->returning)) {
+            from = &link->returning;
+            pace = NGX_HTTP_SEALCHAT_LINK_PACE;
+
+        } else {
+            from = &link->waiting;
+            pace = SC_LINK_WINDOW;
+        }
+
+        if (ngx_queue_empty(from) || link->out.size > pace || link->failed) {
+            return;
+        }
+
+        q = ngx_queue_head(from);
+        s = ngx_queue_data(q, ngx_http_sealchat_session_t, queue);
+
+        ngx_queue_remove(q);
+        s->queued = 0;
+
+        if (s->open) {
+            ngx_http_sealchat_session_resume(s);
+
+        } else {
+            ngx_http_sealchat_session_start(s);
+        }
+    }
 }
 
 
@@ -592,6 +634,7 @@ ngx_http_sealchat_link_open(ngx_http_sealchat_session_t *s)
     u_char                    *p, payload[SC_OPEN_MAX];
     size_t                     len;
     ngx_str_t                  cid;
+    ngx_uint_t                 flags;
     struct sc_open             open;
     ngx_http_request_t        *r;
     ngx_http_sealchat_link_t  *link;
@@ -609,6 +652,8 @@ ngx_http_sealchat_link_open(ngx_http_sealchat_session_t *s)
     open.origin_len = s->origin.len;
     open.cid = cid.data;
     open.cid_len = cid.len;
+    open.ticket = s->ticket;
+    open.ticket_len = s->ticket_len;
 
     len = sc_open_put(payload, SC_OPEN_MAX, &open);
     if (len == 0) {
@@ -621,7 +666,10 @@ ngx_http_sealchat_link_open(ngx_http_sealchat_session_t *s)
         return NGX_ERROR;
     }
 
-    p = ngx_http_sealchat_link_put(link, SC_RECORD_OPEN, s->stream, 0, 0,
+    flags = (s->open ? SC_RECORD_FLAG_AGAIN : 0)
+            | (s->paused ? SC_RECORD_FLAG_PAUSED : 0);
+
+    p = ngx_http_sealchat_link_put(link, SC_RECORD_OPEN, s->stream, flags, 0,
                                    len);
     if (p == NULL) {
         return NGX_ERROR;
@@ -651,6 +699,12 @@ void
 ngx_http_sealchat_link_pause(ngx_http_sealchat_session_t *s,
     ngx_uint_t paused)
 {
+    /* OPEN will say so */
+
+    if (s->stream == 0) {
+        return;
+    }
+
     (void) ngx_http_sealchat_link_put(s->link,
                               paused ? SC_RECORD_PAUSE : SC_RECORD_RESUME,
                               s->stream, 0, 0, 0);
@@ -727,6 +781,10 @@ ngx_http_sealchat_link_leave(ngx_http_sealchat_session_t *s,
     s->link = NULL;
     link->sessions--;
 
+    if (link->lost && link->sessions == 0) {
+        ngx_post_event(&link->retry, &ngx_posted_events);
+    }
+
     if (s->stream == 0) {
         return;
     }
@@ -740,75 +798,6 @@ ngx_http_sealchat_link_leave(ngx_http_sealchat_session_t *s,
     }
 
     s->stream = 0;
-}
-
-
-static void
-ngx_http_sealchat_link_break(ngx_http_sealchat_link_t *link, ngx_int_t status)
-{
-    ngx_uint_t                    state;
-    ngx_queue_t                  *q;
-    ngx_http_sealchat_session_t  *s;
-
-    ngx_queue_remove(&link->queue);
-
-    ngx_close_connection(link->connection);
-    link->connection = NULL;
-
-    /* one failed connect is one failure, however many were waiting for it */
-
-    state = link->up ? 0 : NGX_PEER_FAILED;
-
-    while (!ngx_queue_empty(&link->waiting)) {
-        q = ngx_queue_head(&link->waiting);
-        s = ngx_queue_data(q, ngx_http_sealchat_session_t, queue);
-
-        ngx_queue_remove(q);
-        s->queued = 0;
-        s->link = NULL;
-
-        ngx_http_sealchat_session_retry(s, state, status);
-        state = 0;
-    }
-
-    ngx_http_sealchat_link_lose_sessions(link);
-
-    if (link->streams.elts) {
-        ngx_free(link->streams.elts);
-    }
-
-    ngx_http_sealchat_queue_free(&link->out);
-
-    ngx_destroy_pool(link->pool);
-}
-
-
-static void
-ngx_http_sealchat_link_lose_sessions(ngx_http_sealchat_link_t *link)
-{
-    uint32_t                      i;
-    ngx_http_sealchat_session_t  *s;
-
-    for (i = 1; i < link->streams.nalloc; i++) {
-
-        s = link->streams.elts[i].session;
-
-        if (s == NULL) {
-            continue;
-        }
-
-        if (s->queued) {
-            ngx_queue_remove(&s->queue);
-            s->queued = 0;
-        }
-
-        s->link = NULL;
-        s->stream = 0;
-
-        ngx_http_sealchat_session_close(s, WS_CLOSE_RESTART,
-                                        (u_char *) "sidecar lost",
-                                        sizeof("sidecar lost") - 1);
-    }
 }
 
 

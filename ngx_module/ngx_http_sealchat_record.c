@@ -169,6 +169,8 @@ ngx_http_sealchat_link_stream_record(ngx_http_sealchat_link_t *link,
             return "TICKET without a role";
         }
 
+        ngx_http_sealchat_session_ticket(st->session, payload + 1,
+                                         rec->length - 1);
         ngx_http_sealchat_limit_authenticated(st->session, *payload);
         break;
 

@@ -763,6 +763,8 @@ ngx_http_sealchat_end(ngx_http_sealchat_session_t *s)
     ngx_http_sealchat_session_drop(s);
     ngx_http_sealchat_queue_free(&s->out);
 
+    ngx_http_sealchat_session_ticket(s, NULL, 0);
+
     if (s->rest) {
         ngx_free(s->rest);
         s->rest = NULL;

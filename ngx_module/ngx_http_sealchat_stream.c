@@ -115,6 +115,17 @@ ngx_http_sealchat_stream_close(ngx_http_sealchat_streams_t *streams,
 }
 
 
+void
+ngx_http_sealchat_streams_free(ngx_http_sealchat_streams_t *streams)
+{
+    if (streams->elts) {
+        ngx_free(streams->elts);
+    }
+
+    ngx_memzero(streams, sizeof(ngx_http_sealchat_streams_t));
+}
+
+
 /* both ends have closed it; its session was taken off before */
 
 void

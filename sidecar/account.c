@@ -15,6 +15,7 @@
 #include "protocol/account.h"
 #include "protocol/auth.h"
 #include "protocol/ids.h"
+#include "resume.h"
 #include "stream.h"
 
 /* A change on its way to the store, with the frame's body copied. */
@@ -290,15 +291,18 @@ on_account(struct sc_commit_op *op)
            (unsigned long long) change->set.roster.version,
            (unsigned long long) change->set.roster.generation);
 
-    send_done(change);
-
     /* A repetition may come late: only a newer one replaces. */
     if (change->set.roster.version
         > change->customer->present.roster.version)
     {
         sc_customer_changed(change->customer, change->set.roster.bytes,
                             change->generation_rose, change->stream);
+
+        /* The ticket of the generation before is worth nothing now. */
+        sc_resume_give(change->stream);
     }
+
+    send_done(change);
 
     change_free(change);
 }

@@ -11,59 +11,32 @@
 
 #include <sodium.h>
 
-#include "customer.h"
+#include "login.h"
 #include "protocol/account.h"
 #include "protocol/auth.h"
-#include "protocol/hello.h"
 #include "protocol/ids.h"
 #include "queue.h"
-#include "stream.h"
+#include "resume.h"
 
-/* What is known of whoever asks, until the proof is checked. */
+/* Whoever asks, until the proof is checked. */
 struct login {
-    struct sc_frame_auth   auth;
-    struct sc_live        *customer;
-    struct sc_hello        hello;
-    struct sc_session_info stored;     /* of a visitor's session */
-    uint8_t                pk[32];
-    int                    found;
+    struct sc_frame_auth auth;
+    struct sc_login      who;
+    uint8_t              pk[32];
+    int                  found;
 };
 
 
-static enum sc_error_code
-find_visitor(struct sc_stream *stream, struct login *login, const char **why)
+/* --- becoming ------------------------------------------------------------ */
+
+enum sc_error_code
+sc_login_visitor(struct sc_stream *stream, struct sc_login *login)
 {
-    const struct sc_known_roster *roster;
-
-    uint8_t sid[32];
-    int     rc;
-
-    *why = sc_hello_parse(login->auth.hello, &login->hello);
-    if (*why == NULL) {
-        *why = sc_hello_verify(&login->hello, sid);
-    }
-
-    if (*why) {
-        return SC_E_BAD_HELLO;
-    }
-
-    if (memcmp(login->hello.cid, stream->cid, 32) != 0
-        || memcmp(sid, login->auth.subject, 32) != 0)
-    {
-        *why = "The hello is of another customer or session.";
-        return SC_E_BAD_HELLO;
-    }
-
-    roster = sc_customer_roster(login->customer, login->hello.roster_id);
-    if (roster == NULL || roster->roster.suite != login->hello.suite) {
-        *why = "The hello names a roster that this customer never had, or "
-               "one of another suite.";
-        return SC_E_BAD_HELLO;
-    }
+    int rc;
 
     sc_signkey_id_of(stream->self, login->hello.sign_pk);
     rc = sc_store_session(stream->service->store, login->customer->number,
-                          sid, stream->self, &login->stored);
+                          login->subject, stream->self, &login->stored);
     if (rc < 0) {
         return SC_E_INTERNAL;
     }
@@ -72,7 +45,102 @@ find_visitor(struct sc_stream *stream, struct login *login, const char **why)
         memset(&login->stored, 0, sizeof(login->stored));
     }
 
-    memcpy(login->pk, login->hello.sign_pk, 32);
+    return SC_E_NONE;
+}
+
+
+const uint8_t *
+sc_login_device(struct sc_stream *stream, struct sc_login *login)
+{
+    const uint8_t *pk;
+
+    memcpy(stream->self, login->subject, 32);
+    pk = sc_roster_device(&login->customer->present.roster, login->subject);
+    if (pk) {
+        memcpy(stream->pk, pk, 32);
+    }
+
+    return pk;
+}
+
+
+enum sc_error_code
+sc_login_become(struct sc_stream *stream, struct sc_login *login,
+                uint64_t *cursor)
+{
+    *cursor = 0;
+
+    if (login->role == SC_ROLE_VISITOR) {
+        stream->session = sc_session_get(login->customer, login->subject,
+                                         &login->hello,
+                                         login->stored.head != 0);
+        if (stream->session == NULL) {
+            return SC_E_INTERNAL;
+        }
+
+        *cursor = login->stored.cursor;
+        if (stream->session->queue.head < login->stored.head) {
+            stream->session->queue.head = login->stored.head;
+        }
+    }
+
+    if (login->role == SC_ROLE_DEVICE
+        && sc_store_cursor(stream->service->store, login->customer->number,
+                           stream->self, cursor) != 0)
+    {
+        return SC_E_INTERNAL;
+    }
+
+    sc_stream_become(stream, (enum sc_role) login->role);
+    stream->customer = login->customer;
+    login->customer = NULL;
+    sc_queue_join(stream, *cursor);
+
+    return SC_E_NONE;
+}
+
+
+/* --- finding the key ----------------------------------------------------- */
+
+
+static enum sc_error_code
+find_visitor(struct sc_stream *stream, struct login *login, const char **why)
+{
+    const struct sc_known_roster *roster;
+
+    struct sc_hello   *hello = &login->who.hello;
+    enum sc_error_code code;
+    uint8_t            sid[32];
+
+    *why = sc_hello_parse(login->auth.hello, hello);
+    if (*why == NULL) {
+        *why = sc_hello_verify(hello, sid);
+    }
+
+    if (*why) {
+        return SC_E_BAD_HELLO;
+    }
+
+    if (memcmp(hello->cid, stream->cid, 32) != 0
+        || memcmp(sid, login->auth.subject, 32) != 0)
+    {
+        *why = "The hello is of another customer or session.";
+        return SC_E_BAD_HELLO;
+    }
+
+    roster = sc_customer_roster(login->who.customer, hello->roster_id);
+    if (roster == NULL || roster->roster.suite != hello->suite) {
+        *why = "The hello names a roster that this customer never had, or "
+               "one of another suite.";
+        return SC_E_BAD_HELLO;
+    }
+
+    code = sc_login_visitor(stream, &login->who);
+    if (code != SC_E_NONE) {
+        return code;
+    }
+
+    memcpy(login->pk, hello->sign_pk, 32);
     login->found = 1;
 
     return SC_E_NONE;
@@ -82,13 +150,10 @@ find_visitor(struct sc_stream *stream, struct login *login, const char **why)
 static void
 find_device(struct sc_stream *stream, struct login *login)
 {
-    const uint8_t *pk;
+    const uint8_t *pk = sc_login_device(stream, &login->who);
 
-    pk = sc_roster_device(&login->customer->present.roster,
-                          login->auth.subject);
     if (pk) {
         memcpy(login->pk, pk, 32);
-        memcpy(stream->pk, pk, 32);
         login->found = 1;
     }
 }
@@ -130,6 +195,8 @@ find_key(struct sc_stream *stream, struct login *login, const char **why)
 {
     memcpy(login->pk, stream->service->decoy_pk, 32);
     memcpy(stream->self, login->auth.subject, 32);
+    memcpy(login->who.subject, login->auth.subject, 32);
+    login->who.role = login->auth.role;
 
     if (login->auth.role == SC_ROLE_VISITOR) {
         return find_visitor(stream, login, why);
@@ -174,46 +241,21 @@ prove(struct sc_stream *stream, struct login *login,
 }
 
 
-/* The customer's reference goes over to the stream. */
-static enum sc_error_code
-become(struct sc_stream *stream, struct login *login, uint64_t *cursor)
+/* What he runs now. */
+static void
+note_release(struct sc_stream *stream, const struct login *login)
 {
-    *cursor = 0;
-
-    if (login->auth.role == SC_ROLE_VISITOR) {
-        stream->session = sc_session_get(login->customer, login->auth.subject,
-                                         &login->hello,
-                                         login->stored.head != 0);
-        if (stream->session == NULL) {
-            return SC_E_INTERNAL;
-        }
-
-        memcpy(stream->release, login->auth.release, 32);
-        *cursor = login->stored.cursor;
-        if (stream->session->queue.head < login->stored.head) {
-            stream->session->queue.head = login->stored.head;
-        }
+    if (stream->role != SC_ROLE_VISITOR) {
+        return;
     }
 
-    if (login->auth.role == SC_ROLE_DEVICE
-        && sc_store_cursor(stream->service->store, login->customer->number,
-                           stream->self, cursor) != 0)
-    {
-        return SC_E_INTERNAL;
-    }
+    memcpy(stream->release, login->auth.release, 32);
 
-    sc_stream_become(stream, (enum sc_role) login->auth.role);
-    stream->customer = login->customer;
-    login->customer = NULL;
-    sc_queue_join(stream, *cursor);
-
-    if (login->stored.head
-        && memcmp(login->stored.release, login->auth.release, 32) != 0)
+    if (login->who.stored.head
+        && memcmp(login->who.stored.release, login->auth.release, 32) != 0)
     {
         sc_queue_save_release(stream);
     }
-
-    return SC_E_NONE;
 }
 
 
@@ -240,8 +282,8 @@ send_ready(struct sc_stream *stream, uint16_t tag, const struct login *login,
     }
 
     if (stream->role == SC_ROLE_VISITOR) {
-        ready.seq = login->stored.seq;
-        ready.id = login->stored.id;
+        ready.seq = login->who.stored.seq;
+        ready.id = login->who.stored.id;
     }
 
     if (sc_store_customer(stream->service->store, stream->cid, &stored) == 1) {
@@ -267,7 +309,7 @@ log_in(struct sc_stream *stream, struct login *login, uint64_t *cursor,
     code = sc_stream_take_challenge(stream, challenge);
     if (code == SC_E_NONE) {
         code = sc_customer_get(stream->service, stream->cid,
-                               &login->customer);
+                               &login->who.customer);
     }
 
     if (code == SC_E_NONE) {
@@ -278,12 +320,12 @@ log_in(struct sc_stream *stream, struct login *login, uint64_t *cursor,
         code = prove(stream, login, challenge);
     }
 
-    if (code == SC_E_NONE && login->stored.deleted) {
+    if (code == SC_E_NONE && login->who.stored.deleted) {
         code = SC_E_SESSION_DELETED;
     }
 
     if (code == SC_E_NONE) {
-        code = become(stream, login, cursor);
+        code = sc_login_become(stream, &login->who, cursor);
     }
 
     sodium_memzero(challenge, sizeof(challenge));
@@ -311,14 +353,15 @@ sc_do_auth(struct sc_stream *stream, const struct sc_frame *frame)
         sc_log(SC_LOG_DEBUG, "cid %s: role %u as %s",
                sc_log_id(stream->cid).text, stream->role,
                sc_log_id(stream->self).text);
-        sc_link_ticket(stream->link, stream->id, stream->role);
+        note_release(stream, &login);
         send_ready(stream, frame->tag, &login, cursor);
+        sc_resume_give(stream);
         sc_queue_pump(stream);
         return;
     }
 
-    if (login.customer) {
-        sc_customer_drop(login.customer);
+    if (login.who.customer) {
+        sc_customer_drop(login.who.customer);
     }
 
     sc_stream_error(stream, 1, frame->tag, code, why);

@@ -194,13 +194,21 @@ sc_link_close_stream(struct sc_link *link, uint32_t stream,
 
 
 void
-sc_link_ticket(struct sc_link *link, uint32_t stream, uint8_t role)
+sc_link_ticket(struct sc_link *link, uint32_t stream, uint8_t role,
+               const uint8_t *ticket, size_t n)
 {
     struct sc_record rec = {
-        .length = 1, .kind = SC_RECORD_TICKET, .stream = stream
+        .length = (uint32_t) (1 + n), .kind = SC_RECORD_TICKET,
+        .stream = stream
     };
+    uint8_t          payload[1 + SC_TICKET_MAX];
 
-    put_record(link, &rec, &role, 1, NULL, NULL);
+    payload[0] = role;
+    if (n) {
+        memcpy(payload + 1, ticket, n);
+    }
+
+    put_record(link, &rec, payload, 1 + n, NULL, NULL);
 }
 
 

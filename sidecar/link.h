@@ -76,8 +76,10 @@ void sc_link_data(struct sc_link *link, uint32_t stream,
 void sc_link_close_stream(struct sc_link *link, uint32_t stream,
                           uint16_t code, const char *reason);
 
-/* A TICKET record: the stream is authenticated, in this role. */
-void sc_link_ticket(struct sc_link *link, uint32_t stream, uint8_t role);
+/* A TICKET record: the stream is authenticated, in this role; n bytes at
+ * ticket reopen it, or there is none yet. */
+void sc_link_ticket(struct sc_link *link, uint32_t stream, uint8_t role,
+                    const uint8_t *ticket, size_t n);
 
 /* Puts a stream at the end of those that wait for room, once; the list has a
  * reference. */

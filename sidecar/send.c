@@ -14,6 +14,7 @@
 #include "protocol/hello.h"
 #include "protocol/ids.h"
 #include "queue.h"
+#include "resume.h"
 #include "stream.h"
 
 /* A message on its way to the store. */
@@ -197,6 +198,7 @@ forget_hello(const struct sc_send *send)
     if (session) {
         sc_body_drop(session->hello);
         session->hello = NULL;
+        sc_resume_stored(session);
     }
 }
 

@@ -19,6 +19,7 @@
 #include "listen.h"
 #include "protocol/auth.h"
 #include "queue.h"
+#include "resume.h"
 
 
 uint64_t
@@ -150,10 +151,16 @@ sc_service_start(struct sc_service *service, char *why, size_t why_size)
         return -1;
     }
 
+    if (sc_resume_start(service, why, why_size) != 0) {
+        sc_service_end(service);
+        return -1;
+    }
+
     commit.store = service->store;
     service->commit = sc_commit_start(&commit);
     if (service->commit == NULL) {
         snprintf(why, why_size, "commit thread: %s", strerror(errno));
+        sc_resume_stop(service);
         sc_service_end(service);
         return -1;
     }
@@ -202,6 +209,7 @@ sc_service_stop(struct sc_service *service)
 
     uv_close((uv_handle_t *) &service->flusher, NULL);
     uv_close((uv_handle_t *) &service->saver, NULL);
+    sc_resume_stop(service);
 }
 
 
@@ -209,6 +217,7 @@ void
 sc_service_end(struct sc_service *service)
 {
     sc_map_free(&service->customers);
+    sc_resume_end(service);
 
     if (service->store) {
         sc_store_close(service->store);

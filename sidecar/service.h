@@ -23,6 +23,7 @@
 struct sc_admin;
 struct sc_link;
 struct sc_stream;
+struct sc_tickets;
 
 struct sc_service {
     uv_loop_t               loop;
@@ -45,6 +46,9 @@ struct sc_service {
     struct sc_map           customers;      /* those with a live stream */
     struct sc_stream       *unsaved;        /* acknowledged, not submitted */
     uv_timer_t              saver;
+
+    struct sc_tickets      *tickets;
+    uv_timer_t              renewer;        /* of tickets */
 
     int                     stopping;
 };

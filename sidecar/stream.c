@@ -18,6 +18,7 @@
 #include "pages.h"
 #include "protocol/ids.h"
 #include "queue.h"
+#include "resume.h"
 
 struct sc_held {
     struct sc_held *next;
@@ -160,7 +161,15 @@ send_held(struct sc_stream *stream)
         held_free(held);
     }
 
-    return stream->held_first == NULL;
+    if (stream->held_first) {
+        return 0;
+    }
+
+    if (stream->ticket_held) {
+        sc_resume_give(stream);
+    }
+
+    return 1;
 }
 
 
@@ -331,7 +340,8 @@ sc_stream_frame(struct sc_stream *stream, const uint8_t *bytes, size_t n)
 
     if (code != SC_E_NONE) {
         refuse_frame(stream, &frame, code);
-    } else {
+
+    } else if (stream->mark == 0 || frame.type == SC_FRAME_RESUME) {
         dispatch(stream, &frame);
     }
 
@@ -364,7 +374,7 @@ sc_stream_go_on(struct sc_stream *stream)
 
 struct sc_stream *
 sc_stream_open(struct sc_link *link, uint32_t id, const struct sc_open *open,
-               int paused)
+               unsigned flags)
 {
     struct sc_stream *stream = calloc(1, sizeof(*stream));
 
@@ -376,7 +386,7 @@ sc_stream_open(struct sc_link *link, uint32_t id, const struct sc_open *open,
     stream->service = link->service;
     stream->id = id;
     stream->refs = 1;
-    stream->paused = paused ? 1 : 0;
+    stream->paused = (flags & SC_RECORD_FLAG_PAUSED) != 0;
     stream->service->metrics.opened++;
     stream->service->metrics.streams[SC_ROLE_NONE]++;
 
@@ -385,7 +395,11 @@ sc_stream_open(struct sc_link *link, uint32_t id, const struct sc_open *open,
         return stream;
     }
 
-    sc_stream_challenge(stream);
+    if (flags & SC_RECORD_FLAG_AGAIN) {
+        sc_resume_open(stream, open);
+    } else {
+        sc_stream_challenge(stream);
+    }
 
     return stream;
 }

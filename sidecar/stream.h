@@ -39,6 +39,7 @@ struct sc_stream {
     unsigned             unsaved:1;    /* in service->unsaved */
     unsigned             reading:1;    /* a window of deliveries */
     unsigned             paging:1;     /* an answer */
+    unsigned             ticket_held:1; /* behind the answers */
     unsigned             refs;         /* operations that will come back */
 
     uint8_t              cid[32];      /* of the address */
@@ -48,6 +49,9 @@ struct sc_stream {
         uint8_t          release[32];  /* of a visitor: of its AUTH */
     };
     struct sc_challenge *challenge;
+    uint64_t             mark;         /* until RESUME brings it; 0: none */
+    uint64_t             ticket_due;   /* when to renew it, of the loop's
+                                          clock; 0: it has none */
 
     struct sc_live      *customer;     /* once authenticated */
     struct sc_session_live *session;   /* of a visitor */
@@ -67,10 +71,10 @@ struct sc_stream {
     struct sc_job       *jobs_last;
 };
 
-/* OPEN came: sends the first CHALLENGE, or says why not.  NULL when there is
- * no memory. */
+/* OPEN came, with these flags: sends the first CHALLENGE, goes on by the
+ * ticket, or says why not.  NULL when there is no memory. */
 struct sc_stream *sc_stream_open(struct sc_link *link, uint32_t id,
-                                 const struct sc_open *open, int paused);
+                                 const struct sc_open *open, unsigned flags);
 
 /* It is authenticated, in this role. */
 void sc_stream_become(struct sc_stream *stream, enum sc_role role);

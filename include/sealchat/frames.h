@@ -82,7 +82,8 @@ enum sc_role { SC_ROLES(SC_ROLE_ENUM) SC_ROLE_COUNT };
       SC_MAY(DEVICE) | SC_MAY_OWNER, 8, READ, VAULT)                          \
     X(0x0b, ACCOUNT_PUT, account_put, SC_MAY_OWNER, 16384, SWAP, DONE)        \
     X(0x0c, DELETE,      delete,      SC_MAY_CHAT,     32, SAME, DONE)        \
-    X(0x0d, CHECK,       check,       SC_MAY_ALL,      56, LOST, DONE)
+    X(0x0d, CHECK,       check,       SC_MAY_ALL,      56, LOST, DONE)        \
+    X(0x20, RESUME,      resume,      SC_MAY_ALL,       8, LOST, NONE)
 
 /*
  * From service.
@@ -103,7 +104,8 @@ enum sc_role { SC_ROLES(SC_ROLE_ENUM) SC_ROLE_COUNT };
     X(0x8b, VAULT,         vault,        32768)                               \
     X(0x8c, ERROR,         error,          512)                               \
     X(0x8d, DELETED,       deleted,         32)                               \
-    X(0x8e, CHECKED,       checked,         56)
+    X(0x8e, CHECKED,       checked,         56)                               \
+    X(0xa0, RESUMED,       resumed,          9)
 
 /* --- client: proving who one is ------------------------------------------ */
 
@@ -175,6 +177,11 @@ enum sc_role { SC_ROLES(SC_ROLE_ENUM) SC_ROLE_COUNT };
     F(B32, release)                                                           \
     F(U64, min_generation)
 
+/* What comes behind it belongs to the stream that RESUMED has told of by that
+ * mark; whatever came before went to one that is gone. */
+#define SC_RESUME_FIELDS(F)                                                   \
+    F(U64, mark)
+
 /* --- client: account ----------------------------------------------------- */
 
 /* generation 0: the present one. */
@@ -188,8 +195,8 @@ enum sc_role { SC_ROLES(SC_ROLE_ENUM) SC_ROLE_COUNT };
 
 /* --- service ------------------------------------------------------------- */
 
-/* Sent on open, and again whenever a challenge was used up without the stream
- * being authenticated or closed. */
+/* Sent on open, again whenever a challenge was used up without the stream
+ * being authenticated or closed, and behind RESUMED of role 0. */
 #define SC_CHALLENGE_FIELDS(F)                                                \
     F(B32, challenge)                                                         \
     F(U8,  puzzle_bits)
@@ -267,6 +274,17 @@ enum sc_role { SC_ROLES(SC_ROLE_ENUM) SC_ROLE_COUNT };
     F(B32, sid)
 
 #define SC_CHECKED_FIELDS(F) SC_CHECK_FIELDS(F)
+
+/*
+ * The link between nginx and the service broke, and this stream goes on where
+ * the last one ended, or from the start: role is what it is authenticated as,
+ * 0 for not, and then CHALLENGE follows.  The client answers with RESUME and
+ * repeats, with the same tags and bytes, every request that is unanswered;
+ * frames before RESUME are dropped.
+ */
+#define SC_RESUMED_FIELDS(F)                                                  \
+    F(U8,  role)                                                              \
+    F(U64, mark)
 
 /* --- items of lists ------------------------------------------------------ */
 

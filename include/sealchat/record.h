@@ -19,7 +19,7 @@
 
 #define SC_RECORD_HEADER      12u
 #define SC_RECORD_PAYLOAD_MAX SC_FRAME_MAX
-#define SC_LINK_VERSION       1u
+#define SC_LINK_VERSION       2u
 #define SC_LINK_MAGIC         "SCL1"
 
 /* In flight on one link in one direction, at most. */
@@ -27,19 +27,21 @@
 
 enum sc_record_kind {
     SC_RECORD_HELLO  = 1,  /* each end, first: magic:4 version:2 max:4 */
-    SC_RECORD_OPEN   = 2,  /* module: sc_open; flag PAUSED */
+    SC_RECORD_OPEN   = 2,  /* module: sc_open; flags PAUSED, AGAIN */
     SC_RECORD_DATA   = 3,  /* one frame, 1 to 65,536 bytes */
     SC_RECORD_CLOSE  = 4,  /* code: RFC 6455 7.4; payload: reason, <= 123 */
     SC_RECORD_PAUSE  = 5,  /* send no more DATA on this stream (0: on any) */
     SC_RECORD_RESUME = 6,  /* DATA may flow again */
     SC_RECORD_PING   = 7,  /* stream 0; flag ANSWER in the answer */
-    SC_RECORD_TICKET = 8,  /* sidecar: the stream is authenticated; role:1 */
+    SC_RECORD_TICKET = 8,  /* sidecar: the stream is authenticated; role:1,
+                              then the ticket that reopens it, if any */
     SC_RECORD_STATUS = 9,  /* stream 0; module: asks, without payload; sidecar:
                               flag ANSWER, its metrics as Prometheus' text */
     SC_RECORD_KINDS
 };
 
 #define SC_RECORD_FLAG_PAUSED 0x01u  /* OPEN */
+#define SC_RECORD_FLAG_AGAIN  0x02u  /* OPEN: of a browser that had a stream */
 #define SC_RECORD_FLAG_ANSWER 0x01u  /* PING, STATUS */
 
 #define SC_CLOSE_REASON_MAX   123u   /* RFC 6455 5.5: 125 less the code */
@@ -61,13 +63,16 @@ struct sc_open {
     size_t         origin_len;   /* <= SC_OPEN_ORIGIN_MAX; 0: no header */
     const uint8_t *cid;
     size_t         cid_len;      /* <= SC_OPEN_CID_MAX; 0: no argument */
+    const uint8_t *ticket;       /* of this peer; the module reads nothing */
+    size_t         ticket_len;   /* <= SC_TICKET_MAX; 0: it has none */
 };
 
 #define SC_OPEN_ADDR_MAX      64u
 #define SC_OPEN_ORIGIN_MAX    512u
 #define SC_OPEN_CID_MAX       64u
-#define SC_OPEN_MAX           (6u + SC_OPEN_ADDR_MAX + SC_OPEN_ORIGIN_MAX \
-                               + SC_OPEN_CID_MAX)
+#define SC_TICKET_MAX         256u
+#define SC_OPEN_MAX           (8u + SC_OPEN_ADDR_MAX + SC_OPEN_ORIGIN_MAX \
+                               + SC_OPEN_CID_MAX + SC_TICKET_MAX)
 
 static inline void
 sc_record_put(uint8_t out[SC_RECORD_HEADER], const struct sc_record *rec)
@@ -79,6 +84,24 @@ sc_record_put(uint8_t out[SC_RECORD_HEADER], const struct sc_record *rec)
     sc_put_uint(&w, rec->flags, 1);
     sc_put_uint(&w, rec->code, 2);
     sc_put_uint(&w, rec->stream, 4);
+}
+
+/* The flags that a kind may have. */
+static inline unsigned
+sc_record_flags(uint8_t kind)
+{
+    switch (kind) {
+
+    case SC_RECORD_OPEN:
+        return SC_RECORD_FLAG_PAUSED | SC_RECORD_FLAG_AGAIN;
+
+    case SC_RECORD_PING:
+    case SC_RECORD_STATUS:
+        return SC_RECORD_FLAG_ANSWER;
+
+    default:
+        return 0;
+    }
 }
 
 /*
@@ -101,11 +124,7 @@ sc_record_get(const uint8_t in[SC_RECORD_HEADER], struct sc_record *rec)
         return "record payload above 65536 bytes";
     }
 
-    if (rec->flags > 1
-        || (rec->flags && rec->kind != SC_RECORD_OPEN
-            && rec->kind != SC_RECORD_PING
-            && rec->kind != SC_RECORD_STATUS))
-    {
+    if (rec->flags & ~sc_record_flags(rec->kind)) {
         return "unknown flags in a record";
     }
 
@@ -153,7 +172,9 @@ sc_record_get(const uint8_t in[SC_RECORD_HEADER], struct sc_record *rec)
         return NULL;
 
     case SC_RECORD_TICKET:
-        if (rec->stream == 0 || rec->length != 1) {
+        if (rec->stream == 0 || rec->length == 0
+            || rec->length > 1 + SC_TICKET_MAX)
+        {
             return "malformed TICKET record";
         }
         return NULL;
@@ -215,7 +236,8 @@ sc_open_put(uint8_t *out, size_t cap, const struct sc_open *open)
 
     if (open->addr_len > SC_OPEN_ADDR_MAX
         || open->origin_len > SC_OPEN_ORIGIN_MAX
-        || open->cid_len > SC_OPEN_CID_MAX)
+        || open->cid_len > SC_OPEN_CID_MAX
+        || open->ticket_len > SC_TICKET_MAX)
     {
         return 0;
     }
@@ -226,6 +248,8 @@ sc_open_put(uint8_t *out, size_t cap, const struct sc_open *open)
     sc_put_bytes(&w, open->origin, open->origin_len);
     sc_put_uint(&w, open->cid_len, 2);
     sc_put_bytes(&w, open->cid, open->cid_len);
+    sc_put_uint(&w, open->ticket_len, 2);
+    sc_put_bytes(&w, open->ticket, open->ticket_len);
 
     return w.bad ? 0 : (size_t) (w.p - out);
 }
@@ -242,6 +266,8 @@ sc_open_get(const uint8_t *payload, size_t n, struct sc_open *open)
     open->origin = sc_get_bytes(&r, open->origin_len);
     open->cid_len = sc_get_u16(&r);
     open->cid = sc_get_bytes(&r, open->cid_len);
+    open->ticket_len = sc_get_u16(&r);
+    open->ticket = sc_get_bytes(&r, open->ticket_len);
 
     if (!sc_reader_done(&r)) {
         return "malformed OPEN record";
@@ -249,7 +275,8 @@ sc_open_get(const uint8_t *payload, size_t n, struct sc_open *open)
 
     if (open->addr_len > SC_OPEN_ADDR_MAX
         || open->origin_len > SC_OPEN_ORIGIN_MAX
-        || open->cid_len > SC_OPEN_CID_MAX)
+        || open->cid_len > SC_OPEN_CID_MAX
+        || open->ticket_len > SC_TICKET_MAX)
     {
         return "a part of an OPEN record is too long";
     }

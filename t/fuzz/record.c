@@ -20,7 +20,7 @@ record_open(const uint8_t *payload, size_t n)
     MUST(n <= SC_OPEN_MAX);
     MUST(sc_open_put(again, sizeof(again), &open) == n);
     MUST(memcmp(again, payload, n) == 0);
-    MUST(n == 6 || sc_open_put(again, n - 1, &open) == 0);
+    MUST(n == 8 || sc_open_put(again, n - 1, &open) == 0);
 }
 
 int

@@ -19,6 +19,7 @@
  *                      length, as fast as PAUSE and the link allow
  *     --stop-reading   after the first DATA of a link, read nothing more
  *
+ * Each stream gets a ticket that names the process, the link and the stream.
  * SIGUSR1 sends PAUSE of the whole link to all links, SIGUSR2 RESUME.  Each
  * link and each PAUSE, RESUME, OPEN and CLOSE that comes is a line on
  * standard output.
@@ -324,10 +325,10 @@ static const char *
 on_open(struct link *link, const struct sc_record *rec,
         const uint8_t *payload, struct stream *stream)
 {
-    static const uint8_t visitor = SC_ROLE_VISITOR;
-
     struct sc_open open;
     const char    *wrong = sc_open_get(payload, rec->length, &open);
+    char           ticket[64];
+    int            n;
 
     if (wrong) {
         return wrong;
@@ -337,15 +338,24 @@ on_open(struct link *link, const struct sc_record *rec,
         return "OPEN of a stream that is open";
     }
 
-    stream->state = STREAM_OPEN;
+    stream->state = rec->flags & SC_RECORD_FLAG_PAUSED ? STREAM_PAUSED
+                                                       : STREAM_OPEN;
     stream->pour = 0;
-    say("link %u open %u addr=%.*s origin=%.*s cid=%.*s", link->number,
-        rec->stream, (int) open.addr_len, (const char *) open.addr,
+    say("link %u open %u addr=%.*s origin=%.*s cid=%.*s%s%s%.*s",
+        link->number, rec->stream,
+        (int) open.addr_len, (const char *) open.addr,
         (int) open.origin_len, (const char *) open.origin,
-        (int) open.cid_len, (const char *) open.cid);
+        (int) open.cid_len, (const char *) open.cid,
+        rec->flags & SC_RECORD_FLAG_PAUSED ? " paused" : "",
+        rec->flags & SC_RECORD_FLAG_AGAIN ? " again ticket=" : "",
+        (int) open.ticket_len, (const char *) open.ticket);
 
     if (!opt.no_ticket) {
-        send_record(link, SC_RECORD_TICKET, 0, 0, rec->stream, &visitor, 1);
+        n = snprintf(ticket, sizeof(ticket), "%cof-%d-%u-%u",
+                     SC_ROLE_VISITOR, (int) getpid(), link->number,
+                     rec->stream);
+        send_record(link, SC_RECORD_TICKET, 0, 0, rec->stream,
+                    (const uint8_t *) ticket, (uint32_t) n);
     }
 
     return NULL;

@@ -400,6 +400,9 @@ struct client {
     uint8_t      challenge[32];
     uint64_t     cursor, head, seq;   /* of READY */
     uint8_t      last_id[32];
+    uint8_t      role;                /* of TICKET */
+    uint8_t      ticket[SC_TICKET_MAX];
+    size_t       ticket_n;
 };
 
 struct answer {
@@ -414,11 +417,29 @@ answer_free(struct answer *answer)
     answer->got = NULL;
 }
 
+/* The next record of the stream that is no TICKET: that is kept. */
+static inline struct got *
+next_of(struct client *c, int ms)
+{
+    struct got *got;
+
+    while ((got = next_record(c->peer, c->id, ms)) != NULL
+           && got->rec.kind == SC_RECORD_TICKET)
+    {
+        c->role = got->payload[0];
+        c->ticket_n = got->rec.length - 1;
+        memcpy(c->ticket, got->payload + 1, c->ticket_n);
+        free(got);
+    }
+
+    return got;
+}
+
 /* The next DATA, opened; 0 when there is none for that long. */
 static inline int
 next_frame(struct client *c, struct answer *answer, int ms)
 {
-    answer->got = next_record(c->peer, c->id, ms);
+    answer->got = next_of(c, ms);
     if (answer->got == NULL) {
         return 0;
     }
@@ -456,7 +477,7 @@ expect_frame(struct client *c, uint8_t type)
 static inline void
 expect_quiet(struct client *c, int ms)
 {
-    struct got *got = next_record(c->peer, c->id, ms);
+    struct got *got = next_of(c, ms);
 
     if (got) {
         fail_msg("a record of kind %u came, type 0x%02x", got->rec.kind,
@@ -467,7 +488,7 @@ expect_quiet(struct client *c, int ms)
 static inline void
 expect_close(struct client *c, uint16_t code, const char *reason)
 {
-    struct got *got = next_record(c->peer, c->id, PATIENCE);
+    struct got *got = next_of(c, PATIENCE);
 
     assert_non_null(got);
     assert_int_equal(got->rec.kind, SC_RECORD_CLOSE);

@@ -337,7 +337,7 @@ ask_auth(struct client *c, uint8_t role, const uint8_t *subject,
         .release = zeros, .hello = { hello, hello_n });
 }
 
-/* The module is told first, and of the same role. */
+/* The module is told too, and of the same role. */
 static inline void
 expect_ticket(struct client *c, uint8_t role)
 {
@@ -345,7 +345,11 @@ expect_ticket(struct client *c, uint8_t role)
 
     assert_non_null(got);
     assert_int_equal(got->rec.kind, SC_RECORD_TICKET);
+    assert_in_range(got->rec.length, 1, 1 + SC_TICKET_MAX);
     assert_int_equal(got->payload[0], role);
+    c->role = role;
+    c->ticket_n = got->rec.length - 1;
+    memcpy(c->ticket, got->payload + 1, c->ticket_n);
     free(got);
 }
 
@@ -355,8 +359,8 @@ expect_ready(struct client *c, uint8_t role)
     struct sc_frame_ready ready;
     struct answer         a;
 
-    expect_ticket(c, role);
     a = expect_frame(c, SC_FRAME_READY);
+    expect_ticket(c, role);
 
     assert_int_equal(a.frame.tag, c->tag);
     assert_true(sc_ready_decode(a.frame.body, &ready));

@@ -261,7 +261,7 @@ test_header(void **state)
         }
     }
 
-    assert_int_equal(known, 27);
+    assert_int_equal(known, 29);
 }
 
 static void

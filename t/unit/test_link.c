@@ -49,7 +49,7 @@ test_hello(void **state)
         uint8_t     value;
         const char *log;
     } wrongs[] = {
-        { SC_RECORD_HEADER + 5, 2, "another version of the link protocol" },
+        { SC_RECORD_HEADER + 5, 1, "another version of the link protocol" },
         { SC_RECORD_HEADER, 'X', "not a SealChat link" },
         { SC_RECORD_HEADER + 7, 0, "takes no full-sized records" },
         { 4, SC_RECORD_PING, "malformed PING record" },
@@ -102,7 +102,7 @@ test_broken_records(void **state)
           "malformed DATA record" },
         { { 0, 0, 0, 0, SC_RECORD_DATA, 1, 0, 0, 0, 0, 0, 1 },
           "unknown flags in a record" },
-        { { 0, 0, 0, 0, SC_RECORD_OPEN, 2, 0, 0, 0, 0, 0, 1 },
+        { { 0, 0, 0, 0, SC_RECORD_OPEN, 4, 0, 0, 0, 0, 0, 1 },
           "unknown flags in a record" },
         { { 0, 0, 0, 0, SC_RECORD_PAUSE, 0, 1, 0, 0, 0, 0, 1 },
           "a code in a record other than CLOSE" },

@@ -55,8 +55,10 @@ takes_every_kind(void **state)
     (void) state;
 
     assert_valid(10, SC_RECORD_HELLO, 0, 0, 0);
-    assert_valid(6, SC_RECORD_OPEN, 0, 0, 1);
+    assert_valid(8, SC_RECORD_OPEN, 0, 0, 1);
     assert_valid(SC_OPEN_MAX, SC_RECORD_OPEN, SC_RECORD_FLAG_PAUSED, 0, 1);
+    assert_valid(SC_OPEN_MAX, SC_RECORD_OPEN,
+                 SC_RECORD_FLAG_PAUSED | SC_RECORD_FLAG_AGAIN, 0, 1);
     assert_valid(1, SC_RECORD_DATA, 0, 0, 1);
     assert_valid(65536, SC_RECORD_DATA, 0, 0, UINT32_MAX);
     assert_valid(0, SC_RECORD_CLOSE, 0, 1000, 1);
@@ -71,6 +73,7 @@ takes_every_kind(void **state)
     assert_valid(SC_RECORD_PAYLOAD_MAX, SC_RECORD_STATUS,
                  SC_RECORD_FLAG_ANSWER, 0, 0);
     assert_valid(1, SC_RECORD_TICKET, 0, 0, 1);
+    assert_valid(1 + SC_TICKET_MAX, SC_RECORD_TICKET, 0, 0, 1);
 }
 
 static void
@@ -103,7 +106,7 @@ refuses_headers(void **state)
                            (uint8_t) kind, 0, 1, 1);
         }
 
-        for (flags = 2; flags < 256; flags++) {
+        for (flags = kind == SC_RECORD_OPEN ? 4 : 2; flags < 256; flags++) {
             assert_refused("unknown flags in a record", 0, (uint8_t) kind,
                            (uint8_t) flags, 0, 1);
         }
@@ -127,7 +130,8 @@ refuses_headers(void **state)
     assert_refused("malformed PING record", 1, SC_RECORD_PING, 0, 0, 0);
     assert_refused("malformed PING record", 0, SC_RECORD_PING, 0, 0, 1);
     assert_refused("malformed TICKET record", 0, SC_RECORD_TICKET, 0, 0, 1);
-    assert_refused("malformed TICKET record", 2, SC_RECORD_TICKET, 0, 0, 1);
+    assert_refused("malformed TICKET record", 2 + SC_TICKET_MAX,
+                   SC_RECORD_TICKET, 0, 0, 1);
     assert_refused("malformed TICKET record", 1, SC_RECORD_TICKET, 0, 0, 0);
     assert_refused("malformed STATUS record", 1, SC_RECORD_STATUS, 0, 0, 0);
     assert_refused("malformed STATUS record", 0, SC_RECORD_STATUS, 0, 0, 1);
@@ -168,7 +172,7 @@ open_of(const char *addr, const char *origin, const char *cid)
     struct sc_open open = {
         (const uint8_t *) addr, strlen(addr),
         (const uint8_t *) origin, strlen(origin),
-        (const uint8_t *) cid, strlen(cid)
+        (const uint8_t *) cid, strlen(cid), NULL, 0
     };
 
     return open;
@@ -184,8 +188,10 @@ opens(void **state)
 
     (void) state;
 
+    open.ticket = (const uint8_t *) "\0ticket";
+    open.ticket_len = 7;
     n = sc_open_put(out, sizeof(out), &open);
-    assert_int_equal(n, 6 + 9 + 20 + 3);
+    assert_int_equal(n, 8 + 9 + 20 + 3 + 7);
     assert_null(sc_open_get(out, n, &back));
     assert_int_equal(back.addr_len, 9);
     assert_memory_equal(back.addr, "192.0.2.1", 9);
@@ -193,6 +199,8 @@ opens(void **state)
     assert_memory_equal(back.origin, "https://shop.example", 20);
     assert_int_equal(back.cid_len, 3);
     assert_memory_equal(back.cid, "abc", 3);
+    assert_int_equal(back.ticket_len, 7);
+    assert_memory_equal(back.ticket, "\0ticket", 7);
 
     for (i = 0; i < n; i++) {
         uint8_t *copy = malloc(i + 1);
@@ -210,9 +218,10 @@ opens(void **state)
 
     open = open_of("", "", "");
     n = sc_open_put(out, sizeof(out), &open);
-    assert_int_equal(n, 6);
+    assert_int_equal(n, 8);
     assert_null(sc_open_get(out, n, &back));
-    assert_int_equal(back.addr_len + back.origin_len + back.cid_len, 0);
+    assert_int_equal(back.addr_len + back.origin_len + back.cid_len
+                     + back.ticket_len, 0);
 }
 
 static void
@@ -230,6 +239,8 @@ opens_within_limits(void **state)
     open.addr_len = SC_OPEN_ADDR_MAX;
     open.origin_len = SC_OPEN_ORIGIN_MAX;
     open.cid_len = SC_OPEN_CID_MAX;
+    open.ticket = (const uint8_t *) text;
+    open.ticket_len = SC_TICKET_MAX;
     n = sc_open_put(out, sizeof(out), &open);
     assert_int_equal(n, SC_OPEN_MAX);
     assert_null(sc_open_get(out, n, &back));
@@ -242,10 +253,13 @@ opens_within_limits(void **state)
     open.origin_len--;
     open.cid_len++;
     assert_int_equal(sc_open_put(large, sizeof(large), &open), 0);
+    open.cid_len--;
+    open.ticket_len++;
+    assert_int_equal(sc_open_put(large, sizeof(large), &open), 0);
 
     memset(large, 0, sizeof(large));
     large[1] = SC_OPEN_ADDR_MAX + 1;
-    assert_string_equal(sc_open_get(large, 6 + SC_OPEN_ADDR_MAX + 1, &back),
+    assert_string_equal(sc_open_get(large, 8 + SC_OPEN_ADDR_MAX + 1, &back),
                         "a part of an OPEN record is too long");
 }
 

@@ -71,6 +71,8 @@ const samples: Record<f.FrameName, object> = {
   error: { code: 16, sentence: some(1, 20) },
   deleted: { sid: id(1) },
   checked: { code: some(1, 16), release: id(2), minGeneration: 3 },
+  resume: { mark: 9 },
+  resumed: { role: 2, mark: 9 },
 };
 
 describe("every frame", () => {
