@@ -25,8 +25,8 @@
 
 /* Tickets are renewed at half their life, give or take an eighth, so that
  * those of one moment are not all due in one. */
-#define HALF_MS   (SC_TICKET_LIFE_MS / 2)
-#define SPREAD_MS (SC_TICKET_LIFE_MS / 8)
+#define HALF_MS   ((uint32_t) (SC_TICKET_LIFE_MS / 2))
+#define SPREAD_MS ((uint32_t) (SC_TICKET_LIFE_MS / 8))
 #define SWEEP_MS  (SC_TICKET_LIFE_MS / 64)
 
 
@@ -57,6 +57,13 @@ seal(const struct sc_stream *stream, uint8_t out[SC_TICKET_BYTES])
 }
 
 
+static uint32_t
+seconds(const struct sc_service *service)
+{
+    return (uint32_t) (uv_now(&service->loop) / 1000);
+}
+
+
 void
 sc_resume_give(struct sc_stream *stream)
 {
@@ -84,9 +91,9 @@ sc_resume_give(struct sc_stream *stream)
     seal(stream, ticket);
     sc_link_ticket(stream->link, stream->id, stream->role, ticket,
                    sizeof(ticket));
-    stream->ticket_due = uv_now(&stream->service->loop) + HALF_MS
-                         - SPREAD_MS
-                         + randombytes_uniform(2 * SPREAD_MS);
+    stream->ticket_due = seconds(stream->service)
+                         + (HALF_MS - SPREAD_MS
+                            + randombytes_uniform(2 * SPREAD_MS)) / 1000;
 }
 
 
@@ -109,7 +116,7 @@ static void
 renew(struct sc_map_node *node, void *data)
 {
     struct sc_stream *stream = sc_map_entry(node, struct sc_stream, node);
-    const uint64_t   *now = data;
+    const uint32_t   *now = data;
 
     if (stream->ticket_due && stream->ticket_due <= *now) {
         sc_resume_give(stream);
@@ -123,7 +130,7 @@ on_sweep(uv_timer_t *timer)
     struct sc_service *service = timer->data;
     struct sc_link    *link;
     char               why[512];
-    uint64_t           now = uv_now(&service->loop);
+    uint32_t           now = seconds(service);
 
     sc_tickets_rotate(service->tickets, sc_service_time(), why, sizeof(why));
     if (why[0]) {

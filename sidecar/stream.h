@@ -41,6 +41,8 @@ struct sc_stream {
     unsigned             paging:1;     /* an answer */
     unsigned             ticket_held:1; /* behind the answers */
     unsigned             refs;         /* operations that will come back */
+    uint32_t             ticket_due;   /* when to renew it, s of the loop's
+                                          clock; 0: it has none */
 
     uint8_t              cid[32];      /* of the address */
     uint8_t              self[32];     /* signkey_id; an owner's account_id */
@@ -50,8 +52,6 @@ struct sc_stream {
     };
     struct sc_challenge *challenge;
     uint64_t             mark;         /* until RESUME brings it; 0: none */
-    uint64_t             ticket_due;   /* when to renew it, of the loop's
-                                          clock; 0: it has none */
 
     struct sc_live      *customer;     /* once authenticated */
     struct sc_session_live *session;   /* of a visitor */
