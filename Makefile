@@ -221,6 +221,17 @@ bench-nchan: all tools ## interleaved run against nchan, in memory, side by side
 	@packaging/deps.sh build bench
 	bench/nchan.sh
 
+GROWTH  := $(BUILD)/bench/growth
+
+$(GROWTH): $(call obj,$(wildcard bench/growth/*.c) bench/histogram.c $(PROTO_C))
+	@mkdir -p $(@D)
+	@$(CC) $(CFLAGS) -o $@ $^ $(LIBS) -lcmocka
+
+.PHONY: bench-growth
+bench-growth: sidecar $(GROWTH) ## 10 million messages beside none: accept, history, catch-up, start-up
+	@packaging/deps.sh build test bench
+	bench/growth.sh
+
 .PHONY: bench-web
 bench-web: all $(BUILD)/.deps-test ## sizes, load, messages, login and memory of the pages, in both browsers
 	@cd web && $(abspath $(NODE)) build.mjs bench

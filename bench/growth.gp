@@ -1,0 +1,32 @@
+# Draws what bench/growth wrote: accepting while the store fills, and the p99
+# of STORED beside what else may go on.
+#
+#     gnuplot -e "folder='...'; out='...'" bench/growth.gp
+
+set terminal svg size 900,720 background "white" font "sans-serif,14"
+set output out
+set multiplot layout 2,1
+set grid ytics linecolor rgb "#dddddd"
+set border 3
+set tics nomirror
+
+set title "Accepting while the store fills" left
+set xlabel "messages stored (million)"
+set ylabel "messages a second (thousand)"
+set yrange [0:*]
+plot folder."/fill.dat" using ($1/1e6):($2/1e3) with lines \
+    linewidth 2 linecolor rgb "#1f5fbf" notitle
+
+set title "p99 of STORED beside what else goes on, to the same round's quiet" left
+set xlabel ""
+set ylabel "ratio"
+set xrange [0.5:4.5]
+set xtics ("a reader far behind" 1, "backups" 2, "removal" 3, "all of them" 4)
+at(name) = name eq "p99 beside a reader far behind" ? 1 \
+         : name eq "p99 beside backups" ? 2 \
+         : name eq "p99 beside removal" ? 3 \
+         : name eq "p99 beside all of them" ? 4 : NaN
+plot folder."/rounds.dat" using (at(strcol(1))):($3/$4) with points \
+    pointtype 7 linecolor rgb "#1f5fbf" title "a round", \
+    2 with lines linecolor rgb "#bf3f1f" title "bound"
+unset multiplot

@@ -1,0 +1,442 @@
+/*
+ * What a store that has grown costs: one sealchatd that is given millions of
+ * messages, and one beside it that has none, in rounds that alternate.
+ *
+ *     growth folder [messages [sessions [shops]]]
+ *
+ * Both run as shipped, each with one link.  Writes fill.dat and rounds.dat to
+ * the folder, for the plot; prints figures and whether they are within their
+ * bounds, and ends with 1 if one is not.
+ */
+
+#include "world.h"
+
+#define ROUNDS        10u
+#define SLICES        5u         /* of a round, on each side by turns */
+#define ROUND_TALKS   256u       /* sessions that write at a time */
+#define SLICE_EACH    40u
+#define SMALL_SHOPS   40u
+#define READ_ROUNDS   6u
+#define PAGES         1000u
+#define PAGE          64u
+#define CAUGHT_UP     4u         /* shops in a round */
+#define NOISE_ROUNDS  5u
+#define NOISE_MS      4000u
+#define SETTLE_MS     2000u
+#define NOISE_RATE    5000u
+#define NOISE_TALKS   64u
+#define FILL_STEPS    50u         /* points of the plot */
+
+struct growth {
+    const char      *folder;
+    size_t           messages;
+    size_t           n_sessions;
+    size_t           n_shops;
+    struct side      large, small;
+    struct shop     *large_shops, *small_shops;
+    struct session  *large_sessions, *small_sessions;
+    struct session **picked;     /* of the large, in no order */
+    FILE            *rounds;
+    int              failed;
+};
+
+static FILE *
+open_data(const struct growth *g, const char *name)
+{
+    char  path[128];
+    FILE *f;
+
+    snprintf(path, sizeof(path), "%s/%s", g->folder, name);
+    f = fopen(path, "w");
+    if (f == NULL) {
+        die("could not write %s", path);
+    }
+    return f;
+}
+
+static int
+by_value(const void *a, const void *b)
+{
+    const double *x = a, *y = b;
+
+    return (*x > *y) - (*x < *y);
+}
+
+static double
+median(const double *values, size_t n)
+{
+    double sorted[64];
+
+    memcpy(sorted, values, n * sizeof(sorted[0]));
+    qsort(sorted, n, sizeof(sorted[0]), by_value);
+    return n % 2 ? sorted[n / 2] : (sorted[n / 2 - 1] + sorted[n / 2]) / 2;
+}
+
+static void
+verdict(struct growth *g, const char *what, double value, int at_least,
+        double bound)
+{
+    int good = at_least ? value >= bound : value <= bound;
+
+    printf("%s - %s: %.2f (%s %.2f)\n", good ? "ok" : "not ok", what, value,
+           at_least ? "at least" : "at most", bound);
+    fflush(stdout);
+    g->failed |= !good;
+}
+
+
+/* --- filling ------------------------------------------------------------- */
+
+/* Of a permutation of n that is another one in each turn. */
+static size_t
+shuffled(size_t i, size_t n, size_t turn)
+{
+    return (size_t) ((i * 7919ull + turn * 104729ull) % n);
+}
+
+static void
+fill(struct growth *g)
+{
+    struct side *side = &g->large;
+    FILE        *data = open_data(g, "fill.dat");
+    size_t       sent = 0, begun = side->stored, last = 0, stored;
+    size_t       step = g->messages / FILL_STEPS;
+    uint64_t     since = now_us(), now;
+
+    sessions_log_in(side, g->picked, g->n_sessions);
+    fprintf(stderr, "%zu sessions in %.1f s\n", g->n_sessions,
+            (double) (now_us() - since) / 1e6);
+    since = now_us();
+
+    while ((stored = side->stored - begun) < g->messages) {
+        while (sent < g->messages && sent - stored < 8192
+               && side_takes(side))
+        {
+            struct session *s = g->picked[shuffled(sent % g->n_sessions,
+                                                   g->n_sessions,
+                                                   sent / g->n_sessions)];
+
+            if (session_inflight(s) == INFLIGHT) {
+                break;
+            }
+            session_send(s, 0);
+            sent++;
+        }
+        side_turn(side, 1000);
+
+        if (stored / step != last / step) {
+            now = now_us();
+            fprintf(data, "%zu %.0f\n", stored,
+                    (double) (stored - last) * 1e6 / (double) (now - since));
+            fflush(data);
+            last = stored;
+            since = now;
+        }
+    }
+
+    fclose(data);
+}
+
+static void
+make_all(struct growth *g)
+{
+    size_t i;
+
+    side_make(&g->large, "large", g->folder);
+    side_make(&g->small, "small", g->folder);
+    side_start(&g->large);
+    side_start(&g->small);
+
+    g->large_shops = shops_make(&g->large, g->n_shops);
+    g->small_shops = shops_make(&g->small, SMALL_SHOPS);
+    g->large_sessions = sessions_make(g->large_shops, g->n_shops,
+                                      g->n_sessions);
+    g->small_sessions = sessions_make(g->small_shops, SMALL_SHOPS,
+                                      ROUNDS * ROUND_TALKS);
+
+    g->picked = calloc(g->n_sessions, sizeof(g->picked[0]));
+    if (g->picked == NULL) {
+        die("no memory");
+    }
+    for (i = 0; i < g->n_sessions; i++) {
+        g->picked[i] = &g->large_sessions[shuffled(i, g->n_sessions, 1)];
+    }
+}
+
+
+/* --- starting ------------------------------------------------------------ */
+
+static void
+measure_start(struct growth *g)
+{
+    double clean, killed, small;
+
+    side_end(&g->large, SIGTERM);
+    clean = (double) side_start(&g->large) / 1e6;
+    side_end(&g->small, SIGTERM);
+    small = (double) side_start(&g->small) / 1e6;
+
+    /* With much of a log behind its last checkpoint. */
+    sessions_log_in(&g->large, g->picked, ROUND_TALKS);
+    (void) round_accept(&g->large, g->picked, ROUND_TALKS, 60);
+    side_end(&g->large, SIGKILL);
+    killed = (double) side_start(&g->large) / 1e6;
+
+    printf("start-up: %.3f s empty, %.3f s with %zu messages, %.3f s after "
+           "kill -9\n", small, clean, g->messages, killed);
+    verdict(g, "seconds to start", clean > killed ? clean : killed, 0, 1);
+}
+
+
+/* --- rounds beside each other -------------------------------------------- */
+
+static double
+print_rounds(struct growth *g, const char *what, const double *large,
+             const double *small, size_t n)
+{
+    double ratios[64];
+    size_t i;
+
+    for (i = 0; i < n; i++) {
+        ratios[i] = large[i] / small[i];
+        fprintf(g->rounds, "\"%s\" %zu %.0f %.0f\n", what, i + 1, large[i],
+                small[i]);
+    }
+
+    fflush(g->rounds);
+    qsort(ratios, n, sizeof(ratios[0]), by_value);
+    printf("%s a second: %.0f with %zu messages, %.0f beside it; ratio of "
+           "each round %.2f to %.2f\n", what, median(large, n), g->messages,
+           median(small, n), ratios[0], ratios[n - 1]);
+    return median(ratios, n);
+}
+
+static void
+measure_accept(struct growth *g)
+{
+    double          large[ROUNDS * SLICES], small[ROUNDS * SLICES];
+    struct session *talks[ROUND_TALKS];
+    size_t          i, k, n = 0;
+
+    for (i = 0; i < ROUNDS; i++) {
+        struct session **of_large = &g->picked[i * ROUND_TALKS];
+
+        for (k = 0; k < ROUND_TALKS; k++) {
+            talks[k] = &g->small_sessions[i * ROUND_TALKS + k];
+        }
+        sessions_log_in(&g->large, of_large, ROUND_TALKS);
+        sessions_log_in(&g->small, talks, ROUND_TALKS);
+
+        for (k = 0; k < SLICES; k++, n++) {
+            large[n] = round_accept(&g->large, of_large, ROUND_TALKS,
+                                    SLICE_EACH);
+            small[n] = round_accept(&g->small, talks, ROUND_TALKS,
+                                    SLICE_EACH);
+        }
+
+        sessions_log_out(of_large, ROUND_TALKS);
+        sessions_log_out(talks, ROUND_TALKS);
+    }
+
+    verdict(g, "accept, full to empty",
+            print_rounds(g, "messages accepted", large, small, n), 1, 0.9);
+}
+
+static void
+measure_history(struct growth *g)
+{
+    double          large[READ_ROUNDS], small[READ_ROUNDS];
+    struct session *talks[PAGES];
+    size_t          i, k, first = ROUNDS * ROUND_TALKS;
+
+    for (i = 0; i < READ_ROUNDS; i++) {
+        struct session **of_large = &g->picked[first + i * PAGES];
+
+        sessions_log_in(&g->large, of_large, PAGES);
+        large[i] = round_history(&g->large, of_large, PAGES, PAGE);
+        sessions_log_out(of_large, PAGES);
+
+        for (k = 0; k < PAGES; k++) {
+            talks[k] = &g->small_sessions[(i * PAGES + k * 13)
+                                          % (ROUNDS * ROUND_TALKS)];
+        }
+        sessions_log_in(&g->small, talks, PAGES);
+        small[i] = round_history(&g->small, talks, PAGES, PAGE);
+        sessions_log_out(talks, PAGES);
+    }
+
+    verdict(g, "HISTORY, full to small",
+            print_rounds(g, "pages of history", large, small, READ_ROUNDS), 1,
+            0.9);
+}
+
+static void
+measure_catch_up(struct growth *g)
+{
+    double large[READ_ROUNDS], small[READ_ROUNDS];
+    size_t i;
+
+    for (i = 0; i < READ_ROUNDS; i++) {
+        large[i] = round_catch_up(&g->large, &g->large_shops[i * CAUGHT_UP],
+                                  CAUGHT_UP);
+        small[i] = round_catch_up(&g->small, &g->small_shops[i * CAUGHT_UP],
+                                  CAUGHT_UP);
+    }
+
+    verdict(g, "catch-up, full to small",
+            print_rounds(g, "messages caught up", large, small, READ_ROUNDS),
+            1, 0.9);
+}
+
+
+/* --- what goes on beside ------------------------------------------------- */
+
+/* What goes on, in the order of a round. */
+static const struct {
+    const char *name;
+    unsigned    noises;
+} beside[] = {
+    { "nothing", 0 },
+    { "a reader far behind", NOISE_READER },
+    { "backups", NOISE_BACKUP },
+    { "removal", NOISE_REMOVER },
+    { "all of them", NOISE_READER | NOISE_BACKUP | NOISE_REMOVER },
+};
+
+#define BESIDE  (sizeof(beside) / sizeof(beside[0]))
+
+static void
+settle(struct growth *g)
+{
+    uint64_t until = now_us() + SETTLE_MS * 1000ull;
+
+    while (now_us() < until) {
+        side_turn(&g->large, 100);
+    }
+}
+
+static size_t
+pick_doomed(const struct growth *g, struct session **doomed)
+{
+    size_t i, n = 0;
+
+    for (i = NOISE_TALKS; i < g->n_sessions; i++) {
+        if (g->picked[i]->shop >= g->large_shops + g->n_shops / 2) {
+            doomed[n++] = g->picked[i];
+        }
+    }
+
+    return n;
+}
+
+/* The p99 of STORED in ms while that goes on, and the p50. */
+static double
+stored_beside(struct growth *g, unsigned noises, struct session **doomed,
+              size_t n_doomed, double *p50)
+{
+    static struct histogram h;
+
+    size_t read = READ_ROUNDS * CAUGHT_UP;
+
+    memset(&h, 0, sizeof(h));
+    noise_start(noises, &g->large, g->large_shops + read,
+                g->n_shops / 2 - read, doomed, n_doomed);
+    round_paced(&g->large, g->picked, NOISE_TALKS, NOISE_RATE, NOISE_MS, &h);
+    noise_stop();
+    settle(g);
+
+    *p50 = (double) histogram_quantile(&h, 0.5) / 1e3;
+    return (double) histogram_quantile(&h, 0.99) / 1e3;
+}
+
+static void
+measure_noise(struct growth *g)
+{
+    double           p50[BESIDE][NOISE_ROUNDS], p99[BESIDE][NOISE_ROUNDS];
+    double           ratios[NOISE_ROUNDS];
+    struct session **doomed = calloc(g->n_sessions, sizeof(doomed[0]));
+    size_t           n_doomed, i, k;
+
+    if (doomed == NULL) {
+        die("no memory");
+    }
+
+    n_doomed = pick_doomed(g, doomed);
+    sessions_log_in(&g->large, g->picked, NOISE_TALKS);
+
+    for (i = 0; i < NOISE_ROUNDS; i++) {
+        for (k = 0; k < BESIDE; k++) {
+            p99[k][i] = stored_beside(g, beside[k].noises, doomed, n_doomed,
+                                      &p50[k][i]);
+            fprintf(g->rounds, "\"p99 beside %s\" %zu %.3f %.3f\n",
+                    beside[k].name, i + 1, p99[k][i], p99[0][i]);
+            fflush(g->rounds);
+        }
+    }
+
+    for (k = 0; k < BESIDE; k++) {
+        for (i = 0; i < NOISE_ROUNDS; i++) {
+            ratios[i] = p99[k][i] / p99[0][i];
+        }
+        printf("STORED at %u a second beside %s: p50 %.2f ms, p99 %.2f ms, "
+               "p99 to the same round's quiet %.2f\n", NOISE_RATE,
+               beside[k].name, median(p50[k], NOISE_ROUNDS),
+               median(p99[k], NOISE_ROUNDS), median(ratios, NOISE_ROUNDS));
+    }
+
+    printf("done beside: %lu messages read, %lu backups, %lu sessions "
+           "deleted\n", noise_done->read, noise_done->copies,
+           noise_done->deleted);
+    verdict(g, "p99 of STORED, disturbed to quiet",
+            median(ratios, NOISE_ROUNDS), 0, 2);
+    free(doomed);
+}
+
+
+static size_t
+argument(int argc, char **argv, int i, size_t otherwise)
+{
+    size_t n = i < argc ? strtoull(argv[i], NULL, 10) : otherwise;
+
+    if (n == 0) {
+        die("%s is no number above 0", argv[i]);
+    }
+    return n;
+}
+
+int
+main(int argc, char **argv)
+{
+    static struct growth g;
+
+    if (argc < 2 || sodium_init() < 0) {
+        fputs("usage: growth folder [messages [sessions [shops]]]\n", stderr);
+        return 2;
+    }
+
+    g.folder = argv[1];
+    g.messages = argument(argc, argv, 2, 10000000);
+    g.n_sessions = argument(argc, argv, 3, 100000);
+    g.n_shops = argument(argc, argv, 4, 1000);
+    if (g.n_sessions < ROUNDS * ROUND_TALKS + READ_ROUNDS * PAGES
+        || g.n_sessions % 7919 == 0
+        || g.n_shops < 4 * READ_ROUNDS * CAUGHT_UP)
+    {
+        die("too few sessions or shops for the rounds");
+    }
+
+    setenv("SEALCHATD", "build/sealchatd", 0);
+    g.rounds = open_data(&g, "rounds.dat");
+    make_all(&g);
+    fill(&g);
+    measure_start(&g);
+    measure_accept(&g);
+    measure_history(&g);
+    measure_catch_up(&g);
+    measure_noise(&g);
+
+    side_end(&g.large, SIGTERM);
+    side_end(&g.small, SIGTERM);
+    fclose(g.rounds);
+    return g.failed;
+}
