@@ -33,8 +33,8 @@ export interface RunningService {
   /** Of the chat, without the query. */
   readonly url: string;
   readonly folder: string;
-  /** Stops sealchatd at once, as kill -9 does; messages in flight are lost. */
-  killSidecar(): Promise<void>;
+  /** Ends sealchatd, at once unless another signal is named. */
+  killSidecar(signal?: "SIGKILL" | "SIGTERM"): Promise<void>;
   startSidecar(): Promise<void>;
   /** Starts nginx's workers anew with the same configuration. */
   reload(): Promise<void>;
@@ -124,10 +124,10 @@ class Service implements RunningService {
     });
   }
 
-  async killSidecar(): Promise<void> {
+  async killSidecar(signal: "SIGKILL" | "SIGTERM" = "SIGKILL"): Promise<void> {
     const sidecar = this.#sidecar;
     this.#sidecar = undefined;
-    if (sidecar) await end(sidecar, "SIGKILL");
+    if (sidecar) await end(sidecar, signal);
   }
 
   async reload(): Promise<void> {

@@ -191,19 +191,21 @@ async function put(
   identityKey: CryptoKey,
 ): Promise<void> {
   const invitation = new Uint8Array(options.invitation ?? new Uint8Array(16));
-  const sig = await signClaim(
-    {
-      role: Role.registration,
-      originHash: await hash(toUtf8(options.address.origin)),
-      challenge: await stream.challenge(),
-      subject: accountId,
-      invitation,
-    },
-    identityKey,
-  );
-  await stream.request((tag) =>
-    f.encodeRegister(tag, { sig, invitation, ...framed(set) }),
-  );
+  await ask.signing(async () => {
+    const sig = await signClaim(
+      {
+        role: Role.registration,
+        originHash: await hash(toUtf8(options.address.origin)),
+        challenge: await stream.challenge(),
+        subject: accountId,
+        invitation,
+      },
+      identityKey,
+    );
+    await stream.request((tag) =>
+      f.encodeRegister(tag, { sig, invitation, ...framed(set) }),
+    );
+  });
 }
 
 /** All wrap records of the first generation, ascending by kind. */

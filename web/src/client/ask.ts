@@ -7,6 +7,8 @@ import type { Role } from "../wire/auth.ts";
 import * as f from "../wire/frames.gen.ts";
 import { ServiceError, type Stream } from "./stream.ts";
 
+const SIGNINGS = 8;
+
 export interface Proof {
   readonly role: Role;
   readonly subject: Bytes;
@@ -17,19 +19,19 @@ export interface Proof {
   readonly release?: Uint8Array | undefined;
 }
 
-/** Proves who one is.  A challenge that got too old is taken anew, once. */
-export async function auth(
+/** Proves who one is, now and whenever the service forgets it. */
+export function auth(
   stream: Stream,
   origin: string,
   proof: Proof,
 ): Promise<f.ReadyFrame> {
-  for (let attempt = 0; ; attempt++) {
-    const { role, subject } = proof;
-    const challenge = await stream.challenge();
-    const originHash = await hash(toUtf8(origin));
-    const claim = { role, originHash, challenge, subject };
-    const sig = await signClaim(claim, proof.key);
-    try {
+  const { role, subject } = proof;
+  const prove = () =>
+    signing(async () => {
+      const challenge = await stream.challenge();
+      const originHash = await hash(toUtf8(origin));
+      const claim = { role, originHash, challenge, subject };
+      const sig = await signClaim(claim, proof.key);
       const body = await stream.request((tag) =>
         f.encodeAuth(tag, {
           role,
@@ -41,11 +43,20 @@ export async function auth(
         }),
       );
       return f.decodeReady(body);
+    });
+  stream.renew = prove;
+  return prove();
+}
+
+/** Work that signs a challenge: one that got too old, or was of a service that
+ * is gone, is taken anew. */
+export async function signing<T>(work: () => Promise<T>): Promise<T> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await work();
     } catch (error) {
-      const expired =
-        error instanceof ServiceError &&
-        error.code === f.E_CHALLENGE_EXPIRED;
-      if (!expired || attempt) throw error;
+      const again = isCode(error, f.E_CHALLENGE_EXPIRED);
+      if (!again || attempt === SIGNINGS) throw error;
     }
   }
 }

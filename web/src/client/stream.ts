@@ -33,9 +33,11 @@ export class Disconnected extends Error {
 export type Unasked = "deliver" | "signalled" | "deleted" | "checked";
 
 interface Pending {
-  readonly answer: f.FrameName | undefined;
+  readonly frame: Bytes;
   readonly resolve: (body: Bytes) => void;
   readonly reject: (error: Error) => void;
+  /** Stops waiting. */
+  cancel?: () => void;
 }
 
 const OPEN_TIMEOUT = 15_000;
@@ -44,6 +46,8 @@ const ANSWER_TIMEOUT = 30_000;
 export class Stream {
   /** What the service sends unasked, in order of arrival. */
   readonly on: Partial<Record<Unasked, (body: Bytes) => void>> = {};
+  /** Proves again who one is; what ask.auth did. */
+  renew: (() => Promise<unknown>) | undefined;
   /** Resolves when the stream is over, however that came. */
   readonly closed: Promise<Disconnected>;
 
@@ -55,6 +59,9 @@ export class Stream {
   #challenge: Bytes | undefined;
   #awaitingChallenge: (() => void)[] = [];
   #tag = 0;
+  #authenticated = false;
+  /** Nothing but the proof is sent meanwhile. */
+  #renewing = false;
   #over: Disconnected | undefined;
   #end!: (why: Disconnected) => void;
   /** What the service said before it closed. */
@@ -107,16 +114,9 @@ export class Stream {
     const tag = this.#nextTag();
     const frame = encode(tag);
     return new Promise((resolve, reject) => {
-      const cancel = this.#platform.after(ANSWER_TIMEOUT, () => {
-        this.close("no answer");
-      });
-      const [, , answer] = f.frames[frame[0]!]!;
-      this.#pending.set(tag, {
-        answer,
-        resolve: (body) => (cancel(), resolve(body)),
-        reject: (error) => (cancel(), reject(error)),
-      });
-      this.#send(frame);
+      const pending: Pending = { frame, resolve, reject };
+      this.#pending.set(tag, pending);
+      this.#ask(pending);
     });
   }
 
@@ -132,7 +132,16 @@ export class Stream {
     this.#finish(why);
   }
 
+  #ask(pending: Pending): void {
+    pending.cancel?.();
+    pending.cancel = this.#platform.after(ANSWER_TIMEOUT, () => {
+      this.close("no answer");
+    });
+    this.#send(pending.frame);
+  }
+
   #send(frame: Bytes): void {
+    if (this.#renewing && frame[0] !== f.frameTypes.auth) return;
     if (this.#unsent) this.#unsent.push(frame);
     else this.#socket.send(frame);
   }
@@ -160,6 +169,9 @@ export class Stream {
         this.#challenge = f.decodeChallenge(body).challenge;
         this.#wakeChallenged();
         return;
+      case "resumed":
+        void this.#resume(f.decodeResumed(body));
+        return;
       case "deliver":
       case "signalled":
       case "deleted":
@@ -174,26 +186,65 @@ export class Stream {
       }
       default: {
         const pending = this.#pending.get(tag);
-        if (pending?.answer !== name) throw new Error(`unasked ${name}`);
-        this.#pending.delete(tag);
-        pending.resolve(body);
+        if (!pending || f.frames[pending.frame[0]!]![2] !== name) {
+          throw new Error(`unasked ${name}`);
+        }
+        if (name === "ready") this.#authenticated = true;
+        this.#settle(tag)!.resolve(body);
       }
     }
   }
 
   #fail(tag: number, error: ServiceError): void {
     this.#lastError = error;
+    this.#settle(tag)?.reject(error);
+  }
+
+  #settle(tag: number): Pending | undefined {
     const pending = this.#pending.get(tag);
     this.#pending.delete(tag);
-    pending?.reject(error);
+    pending?.cancel!();
+    return pending;
+  }
+
+  /** The service was away behind this socket: what is unanswered is asked
+   * again, of a service that knows who asks or has it proved first. */
+  async #resume({ role, mark }: f.ResumedFrame): Promise<void> {
+    this.#socket.send(f.encodeResume(0, { mark }));
+    if (!role) this.#forgetChallenge();
+    if (this.#renewing) return; // goes on with the next challenge
+    if (!role && this.#authenticated) {
+      this.#authenticated = false;
+      this.#renewing = true;
+      try {
+        await this.renew!();
+      } catch {
+        return this.close("not known any more"); // the next one finds out why
+      } finally {
+        this.#renewing = false;
+      }
+    }
+    for (const pending of this.#pending.values()) this.#ask(pending);
+  }
+
+  /** What was signed for it is to be signed anew. */
+  #forgetChallenge(): void {
+    this.#challenge = undefined;
+    for (const [tag, { frame }] of [...this.#pending]) {
+      const { auth, register } = f.frameTypes;
+      if (frame[0] === auth || frame[0] === register) {
+        const lost = new ServiceError(f.E_CHALLENGE_EXPIRED, "lost");
+        this.#settle(tag)!.reject(lost);
+      }
+    }
   }
 
   #finish(reason: string): void {
     if (this.#over) return;
     this.#over = new Disconnected(reason);
-    const pending = [...this.#pending.values()];
-    this.#pending.clear();
-    for (const { reject } of pending) reject(this.#over);
+    for (const tag of [...this.#pending.keys()]) {
+      this.#settle(tag)!.reject(this.#over);
+    }
     this.#wakeChallenged();
     this.#end(this.#over);
   }
