@@ -21,7 +21,7 @@ nchan_module=/usr/lib/nginx/modules/ngx_nchan_module.so
 sealchat_module=$PWD/build/module/ngx_http_sealchat_module.so
 
 for file in "$nchan_module" "$sealchat_module" build/sealchatd \
-    build/bench/load; do
+    build/sealchatctl build/bench/load; do
     [ -e "$file" ] || { echo "nchan.sh: $file is missing" >&2; exit 1; }
 done
 
@@ -132,6 +132,8 @@ origin = http://127.0.0.1:$sealchat_port
 registration = open
 [link]
 listen = $folder/link.sock
+[admin]
+listen = $folder/admin.sock
 [store]
 path = $folder/store
 map_size = 16g
@@ -179,9 +181,20 @@ load() {
         --messages "$messages" --procs 2 "$@" >> "$folder/results"
 }
 
+# Batches so far, transactions of the store, and messages delivered.
+transactions() {
+    build/sealchatctl -s "$folder/admin.sock" metrics | awk '
+        $1 ~ /_commits_total$/ { batches = $2 }
+        $1 ~ /_sync_duration_seconds_count$/ { transactions = $2 }
+        $1 ~ /_delivered_messages_total$/ { messages = $2 }
+        END { print batches, transactions, messages }'
+}
+
 for ((round = 1; round <= rounds; round++)); do
+    transactions >> "$folder/transactions"
     load --peer sealchat --url "127.0.0.1:$sealchat_port/sealchat" \
         --pids "$(with_workers "$sealchat_nginx"),$sealchatd"
+    transactions >> "$folder/transactions"
     load --peer nchan --url "127.0.0.1:$nchan_port/" \
         --pids "$(with_workers "$nchan_nginx")"
 done
@@ -210,3 +223,15 @@ perl -MJSON::PP -e '
             $theirs ? sprintf("%.2f", $ours / $theirs) : "-";
     }
 ' "$folder/results"
+
+# LMDB syncs twice in a transaction: what it is about, then where that begins.
+awk '
+    NR % 2 { batches = $1; transactions = $2; messages = $3; next }
+    {
+        b += $1 - batches; t += $2 - transactions; m += $3 - messages
+    }
+    END {
+        printf "%-22s %12.1f\n", "messages_per_batch", m / b
+        printf "%-22s %12.2f\n", "syncs_per_batch", 2 * t / b
+        printf "%-22s %12.4f\n", "syncs_per_message", 2 * t / m
+    }' "$folder/transactions"

@@ -194,7 +194,7 @@ static double
 print_rounds(struct growth *g, const char *what, const double *large,
              const double *small, size_t n)
 {
-    double ratios[64];
+    double ratios[64] = { 0 };
     size_t i;
 
     for (i = 0; i < n; i++) {
