@@ -38,6 +38,7 @@ typedef struct {
     ngx_msec_t                       ping_timeout;
     ngx_msec_t                       auth_timeout;
     ngx_msec_t                       max_lifetime;
+    ngx_msec_t                       drain_timeout;
     ngx_uint_t                       rate_messages;     /* a second */
     size_t                           rate_bytes;
     ngx_uint_t                       links;
@@ -77,6 +78,7 @@ struct ngx_http_sealchat_session_s {
     unsigned                         choked:1;  /* pings, and nothing read */
     unsigned                         limited:1; /* sealchat_rate is used up */
     unsigned                         pinged:1;
+    unsigned                         draining:1;
     unsigned                         closing:1; /* our Close is queued */
     unsigned                         closed:1;  /* and nothing more comes */
     unsigned                         aborted:1;
@@ -95,6 +97,7 @@ struct ngx_http_sealchat_session_s {
 
     ngx_event_t                      timer;     /* of its limits */
     ngx_msec_t                       auth_start;
+    ngx_msec_t                       drain_time;
     ngx_msec_t                       rate_time; /* the buckets' last leak */
     ngx_msec_t                       rate_wait;
     uint64_t                         rate_messages;
@@ -191,9 +194,18 @@ void ngx_http_sealchat_limit_start(ngx_http_sealchat_session_t *s);
 void ngx_http_sealchat_limit_authenticated(ngx_http_sealchat_session_t *s,
     u_char role);
 void ngx_http_sealchat_limit_restart(ngx_http_sealchat_session_t *s);
+void ngx_http_sealchat_limit_drain(ngx_http_sealchat_session_t *s);
 void ngx_http_sealchat_limit_charge(ngx_http_sealchat_session_t *s,
     ngx_uint_t messages, size_t bytes);
 void ngx_http_sealchat_limit_stop(ngx_http_sealchat_session_t *s);
+
+
+/* the drain: open sessions, and how they leave a worker that exits */
+
+void ngx_http_sealchat_drain_enter(void);
+void ngx_http_sealchat_drain_leave(void);
+void ngx_http_sealchat_drain_join(ngx_http_sealchat_session_t *s);
+void ngx_http_sealchat_drain_close(ngx_http_sealchat_session_t *s);
 
 
 /* between a session and its input */

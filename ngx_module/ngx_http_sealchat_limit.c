@@ -1,9 +1,9 @@
 
 /*
- * Limits of a session: the time to authenticate, the time to live, and how
- * much it may send in a second.
+ * Limits of a session: the time to authenticate, the time to live, the time
+ * to leave, and how much it may send in a second.
  *
- * One timer serves all three.  Whoever sends too much is not closed but not
+ * One timer serves all of them.  Whoever sends too much is not closed but not
  * read, so that TCP slows it down, as limit_rate does the other way.
  */
 
@@ -57,6 +57,17 @@ ngx_http_sealchat_limit_restart(ngx_http_sealchat_session_t *s)
     s->auth_start = ngx_current_msec;
 
     ngx_http_sealchat_limit_authenticated(s, 0);
+}
+
+
+/* the worker waits for it now */
+
+void
+ngx_http_sealchat_limit_drain(ngx_http_sealchat_session_t *s)
+{
+    s->timer.cancelable = 0;
+
+    ngx_http_sealchat_limit_set(s);
 }
 
 
@@ -149,6 +160,11 @@ ngx_http_sealchat_limit_set(ngx_http_sealchat_session_t *s)
         wait = ((ngx_msec_int_t) due > 0) ? ngx_min(wait, due) : 0;
     }
 
+    if (s->draining) {
+        due = s->drain_time - now;
+        wait = ((ngx_msec_int_t) due > 0) ? ngx_min(wait, due) : 0;
+    }
+
     /* not moved: nginx would leave it where it is for less than 300 ms */
 
     ngx_http_sealchat_limit_stop(s);
@@ -171,6 +187,13 @@ ngx_http_sealchat_limit_handler(ngx_event_t *ev)
     slcf = ngx_http_get_module_loc_conf(s->request, ngx_http_sealchat_module);
 
     ngx_http_set_log_request(c->log, s->request);
+
+    if (s->draining
+        && (ngx_msec_int_t) (s->drain_time - ngx_current_msec) <= 0)
+    {
+        ngx_http_sealchat_drain_close(s);
+        return;
+    }
 
     if (slcf->max_lifetime
         && ngx_current_msec - s->start >= slcf->max_lifetime)

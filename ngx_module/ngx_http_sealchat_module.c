@@ -105,6 +105,13 @@ static ngx_command_t  ngx_http_sealchat_commands[] = {
       offsetof(ngx_http_sealchat_loc_conf_t, max_lifetime),
       NULL },
 
+    { ngx_string("sealchat_drain_timeout"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_msec_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_sealchat_loc_conf_t, drain_timeout),
+      NULL },
+
     { ngx_string("sealchat_rate"),
       NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE12,
       ngx_http_sealchat_rate,
@@ -211,6 +218,7 @@ ngx_http_sealchat_create_loc_conf(ngx_conf_t *cf)
     conf->ping_timeout = NGX_CONF_UNSET_MSEC;
     conf->auth_timeout = NGX_CONF_UNSET_MSEC;
     conf->max_lifetime = NGX_CONF_UNSET_MSEC;
+    conf->drain_timeout = NGX_CONF_UNSET_MSEC;
     conf->rate_messages = NGX_CONF_UNSET_UINT;
     conf->rate_bytes = NGX_CONF_UNSET_SIZE;
     conf->links = NGX_CONF_UNSET_UINT;
@@ -244,6 +252,8 @@ ngx_http_sealchat_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
 
     ngx_conf_merge_msec_value(conf->auth_timeout, prev->auth_timeout, 60000);
     ngx_conf_merge_msec_value(conf->max_lifetime, prev->max_lifetime, 0);
+    ngx_conf_merge_msec_value(conf->drain_timeout, prev->drain_timeout,
+                              30000);
 
     ngx_conf_merge_uint_value(conf->rate_messages, prev->rate_messages, 0);
     ngx_conf_merge_size_value(conf->rate_bytes, prev->rate_bytes, 0);

@@ -20,7 +20,6 @@ static void ngx_http_sealchat_refuse(ngx_http_sealchat_session_t *s,
 static void ngx_http_sealchat_cleanup(void *data);
 
 static void ngx_http_sealchat_read_handler(ngx_event_t *rev);
-static void ngx_http_sealchat_shutdown(ngx_http_sealchat_session_t *s);
 static void ngx_http_sealchat_timeout(ngx_http_sealchat_session_t *s);
 static void ngx_http_sealchat_read(ngx_http_sealchat_session_t *s);
 
@@ -175,6 +174,7 @@ ngx_http_sealchat_session_start(ngx_http_sealchat_session_t *s)
 
     s->open = 1;
     s->start = ngx_current_msec;
+    ngx_http_sealchat_drain_enter();
     s->request_handler = c->read->handler;
 
     c->read->handler = ngx_http_sealchat_read_handler;
@@ -223,7 +223,7 @@ ngx_http_sealchat_session_start(ngx_http_sealchat_session_t *s)
     ngx_http_sealchat_session_wake(s);
 
     if (ngx_exiting || ngx_terminate) {
-        ngx_http_sealchat_shutdown(s);
+        ngx_http_sealchat_drain_join(s);
     }
 }
 
@@ -399,7 +399,7 @@ ngx_http_sealchat_read_handler(ngx_event_t *rev)
          */
 
         ngx_post_event(rev, &ngx_posted_next_events);
-        ngx_http_sealchat_shutdown(s);
+        ngx_http_sealchat_drain_join(s);
         return;
     }
 
@@ -410,17 +410,6 @@ ngx_http_sealchat_read_handler(ngx_event_t *rev)
     }
 
     ngx_http_sealchat_read(s);
-}
-
-
-/* the worker is about to exit: another one is there already */
-
-static void
-ngx_http_sealchat_shutdown(ngx_http_sealchat_session_t *s)
-{
-    ngx_http_sealchat_session_close(s, WS_CLOSE_RESTART,
-                                    (u_char *) "server is reloading",
-                                    sizeof("server is reloading") - 1);
 }
 
 
@@ -778,6 +767,8 @@ ngx_http_sealchat_end(ngx_http_sealchat_session_t *s)
 
     c->idle = 0;
     c->read->cancelable = 0;
+
+    ngx_http_sealchat_drain_leave();
 
     ngx_log_error(NGX_LOG_INFO, c->log, 0,
                   "sealchat session closed with %ud, frames in: %uL, "

@@ -231,7 +231,16 @@ invalid parameter "bytes=2k"
 
 
 
-=== TEST 25: everything at every level
+=== TEST 25: a time to drain that is none
+--- config
+    sealchat_drain_timeout soon;
+--- must_die
+--- error_log
+"sealchat_drain_timeout" directive invalid value
+
+
+
+=== TEST 26: everything at every level
 --- http_config
     sealchat_connect_timeout 1s;
     sealchat_send_timeout 1m;
@@ -244,12 +253,14 @@ invalid parameter "bytes=2k"
     sealchat_next_upstream off;
     sealchat_auth_timeout 60s;
     sealchat_max_lifetime 0;
+    sealchat_drain_timeout 30s;
     sealchat_rate off;
 --- config
     sealchat_links 64;
     sealchat_next_upstream on;
     sealchat_auth_timeout 0;
     sealchat_max_lifetime 1d;
+    sealchat_drain_timeout 0;
     sealchat_rate messages=1000000000;
     sealchat_connect_timeout 2s;
     sealchat_send_timeout 2m;
@@ -271,6 +282,7 @@ invalid parameter "bytes=2k"
         sealchat_next_upstream off;
         sealchat_auth_timeout 1;
         sealchat_max_lifetime 1;
+        sealchat_drain_timeout 1h;
         sealchat_rate bytes=1m messages=1;
     }
 --- request

@@ -201,6 +201,7 @@ subtest 'more browsers than a sidecar takes at once' => sub {
     is($upgraded, 100, 'all that stay are served in the end');
     ok($late[-1]->echoes('me too'), 'the last one too');
     $early->close;
+    close $_->socket for @late;
     $chat->finish;
 };
 

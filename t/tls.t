@@ -12,7 +12,8 @@ use SealChat::Chat;
 use SealChat::WebSocket qw(frame);
 
 my $port = SealChat::Nginx->free_port;
-my $chat = SealChat::Chat->new(config => <<"END");
+my $chat = SealChat::Chat->new(location => "sealchat_drain_timeout 0;",
+                               config => <<"END");
 listen 127.0.0.1:$port ssl;
 ssl_certificate $ENV{TEST_NGINX_TLS_DIR}/cert.pem;
 ssl_certificate_key $ENV{TEST_NGINX_TLS_DIR}/key.pem;

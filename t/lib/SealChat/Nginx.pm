@@ -77,7 +77,7 @@ sub write_config {
     my $text = <<"END";
 load_module @{[$self->module]};
 $user
-daemon off;
+daemon @{[$self->{daemon} ? 'on' : 'off']};
 worker_processes $self->{workers};
 pid $dir/nginx.pid;
 error_log $dir/error.log $self->{log_level};
@@ -148,7 +148,14 @@ sub spawn {
         exec @command or POSIX::_exit(127);
     }
     $self->{pid} = $pid;
+    return if !$self->{daemon};
+
+    waitpid $pid, 0;
+    sleep 0.02 while !$self->pid_file;
+    $self->adopt($self->pid_file);
 }
+
+sub pid_file { slurp("$_[0]{dir}/nginx.pid") =~ /^(\d+)/ ? $1 : undef }
 
 sub start {
     my $self = shift;
@@ -158,7 +165,7 @@ sub start {
         my $socket = IO::Socket::INET->new(PeerAddr => '127.0.0.1',
                                            PeerPort => $self->{port});
         return $self if $socket && $self->worker_pids;
-        if (waitpid($self->{pid}, WNOHANG) == $self->{pid}) {
+        if ($self->ended) {
             delete $self->{pid};
             die "nginx did not start:\n" . $self->error_log
                 . slurp("$self->{dir}/stderr");
@@ -182,13 +189,26 @@ sub wait_exit {
     my ($self, $seconds) = @_;
     my $until = time + $seconds;
     while (time < $until) {
-        if (waitpid($self->{pid}, WNOHANG) == $self->{pid}) {
+        if ($self->ended) {
             delete $self->{pid};
             return $?;
         }
         sleep 0.01;
     }
     return undef;
+}
+
+# A master that took over from the one that was started here is no child.
+sub adopt {
+    my ($self, $pid) = @_;
+    @$self{qw(pid adopted)} = ($pid, 1);
+}
+
+sub ended {
+    my $self = shift;
+    return waitpid($self->{pid}, WNOHANG) == $self->{pid}
+        if !$self->{adopted};
+    return slurp("/proc/$self->{pid}/stat") !~ /\) [^Z]/;
 }
 
 sub reload { kill HUP => $_[0]{pid} }
