@@ -155,8 +155,6 @@ sc_customer_changed(struct sc_live *customer, struct sc_bytes roster,
 }
 
 
-/* --- customers ----------------------------------------------------------- */
-
 static struct sc_live *
 customer_find(const struct sc_service *service, const uint8_t cid[32],
               uint64_t hash)
@@ -174,6 +172,52 @@ customer_find(const struct sc_service *service, const uint8_t cid[32],
     return NULL;
 }
 
+
+static void
+close_all(struct sc_queue *queue)
+{
+    struct sc_stream *stream, *next;
+
+    for (stream = queue->streams; stream; stream = next) {
+        next = stream->queue_next;
+        sc_stream_close(stream, 1008, "account-deleted");
+    }
+}
+
+
+static void
+close_session(struct sc_map_node *node, void *data)
+{
+    (void) data;
+
+    close_all(&sc_map_entry(node, struct sc_session_live, node)->queue);
+}
+
+
+void
+sc_customer_erased(struct sc_service *service, const uint8_t cid[32])
+{
+    struct sc_live *customer;
+
+    sc_log(SC_LOG_INFO, "cid %s: erased", sc_log_id(cid).text);
+
+    customer = customer_find(service, cid, sc_service_hash(service, cid));
+    if (customer == NULL) {
+        return;
+    }
+
+    /* Closing a stream may give the last reference back. */
+    sc_customer_ref(customer);
+    customer->erased = 1;
+    customer->deletions++;
+    sc_map_walk(&customer->sessions, close_session, NULL);
+    close_all(&customer->devices);
+    close_all(&customer->owners);
+    sc_customer_drop(customer);
+}
+
+
+/* --- customers ----------------------------------------------------------- */
 
 static int
 load_roster(struct sc_live *customer)
@@ -228,6 +272,11 @@ sc_customer_get(struct sc_service *service, const uint8_t cid[32],
     int                rc;
 
     *out = customer_find(service, cid, hash);
+    if (*out && (*out)->erased) {
+        *out = NULL;
+        return SC_E_NOT_HERE;
+    }
+
     if (*out) {
         sc_customer_ref(*out);
         return SC_E_NONE;

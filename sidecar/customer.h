@@ -54,6 +54,7 @@ struct sc_live {
     struct sc_known_roster present;
     struct sc_known_roster older;     /* the last one that was asked for */
     unsigned               deletions; /* of sessions, so far */
+    unsigned               erased:1;  /* nobody finds it any more */
 };
 
 /* The live customer of that cid, a reference for the caller.  SC_E_NOT_HERE,
@@ -74,6 +75,10 @@ const struct sc_known_roster *sc_customer_roster(struct sc_live *customer,
  * generation_rose closes the other owners' streams too. */
 void sc_customer_changed(struct sc_live *customer, struct sc_bytes roster,
                          int generation_rose, const struct sc_stream *by);
+
+/* A customer's erasure was committed, whoever asked for it: all of its streams
+ * are closed, and nobody gets it any more. */
+void sc_customer_erased(struct sc_service *service, const uint8_t cid[32]);
 
 /* Whether the roster lists that key. */
 int sc_roster_lists(const struct sc_roster *roster, const uint8_t pk[32]);

@@ -3,8 +3,8 @@
  *
  * A deletion is told when it is durable, and to whoever is connected then:
  * the customer's devices, which go on, and the session's own streams, which
- * end.  A check is passed on to the customer's devices and nothing of it is
- * kept.
+ * end; with an account, all streams of its customer end.  A check is passed on
+ * to the customer's devices and nothing of it is kept.
  */
 
 #include <stdlib.h>
@@ -19,7 +19,7 @@ struct sc_deletion {
     struct sc_stream   *stream;
     struct sc_live     *customer;
     uint16_t            tag;
-    uint8_t             sid[32];
+    uint8_t             sid[32]; /* or an account_id */
 };
 
 
@@ -122,6 +122,27 @@ on_deleted(struct sc_commit_op *op)
 }
 
 
+static void
+on_erased(struct sc_commit_op *op)
+{
+    struct sc_deletion *deletion = op->data;
+
+    if (op->op.error != SC_E_NONE) {
+        if (!deletion->stream->closed) {
+            sc_stream_error(deletion->stream, 1, deletion->tag, op->op.error,
+                            NULL);
+        }
+        deletion_free(deletion);
+        return;
+    }
+
+    send_done(deletion->stream, deletion->tag);
+    sc_customer_erased(deletion->stream->service,
+                       deletion->customer->cid);
+    deletion_free(deletion);
+}
+
+
 static struct sc_deletion *
 deletion_new(struct sc_stream *stream, uint16_t tag, const uint8_t sid[32])
 {
@@ -142,6 +163,16 @@ deletion_new(struct sc_stream *stream, uint16_t tag, const uint8_t sid[32])
     memcpy(deletion->sid, sid, 32);
 
     op = &deletion->op.op;
+
+    if (SC_MAY_OWNER & 1u << stream->role) {
+        deletion->op.done = on_erased;
+        op->kind = SC_OP_ERASE;
+        op->erase.cid = deletion->customer->cid;
+        op->erase.account_id = deletion->sid;
+        op->erase.time = sc_service_time();
+        return deletion;
+    }
+
     op->kind = SC_OP_DELETE;
     op->remove.customer = stream->customer->number;
     op->remove.sid = deletion->sid;
@@ -152,21 +183,41 @@ deletion_new(struct sc_stream *stream, uint16_t tag, const uint8_t sid[32])
 }
 
 
+/* A session has itself, an owner its account; devices have all sessions. */
+static enum sc_error_code
+check_delete(const struct sc_stream *stream, const uint8_t id[32])
+{
+    if (stream->role == SC_ROLE_VISITOR
+        && memcmp(id, stream->session->sid, 32) != 0)
+    {
+        return SC_E_UNKNOWN_SESSION;
+    }
+
+    if ((SC_MAY_OWNER & 1u << stream->role)
+        && memcmp(id, stream->self, 32) != 0)
+    {
+        return SC_E_NOT_FOUND;
+    }
+
+    return SC_E_NONE;
+}
+
+
 void
 sc_do_delete(struct sc_stream *stream, const struct sc_frame *frame)
 {
     struct sc_frame_delete asked;
     struct sc_deletion    *deletion;
+    enum sc_error_code     code;
 
     if (!sc_delete_decode(frame->body, &asked)) {
         sc_stream_error(stream, 1, frame->tag, SC_E_BAD_FRAME, NULL);
         return;
     }
 
-    if (stream->role == SC_ROLE_VISITOR
-        && memcmp(asked.sid, stream->session->sid, 32) != 0)
-    {
-        sc_stream_error(stream, 1, frame->tag, SC_E_UNKNOWN_SESSION, NULL);
+    code = check_delete(stream, asked.sid);
+    if (code != SC_E_NONE) {
+        sc_stream_error(stream, 1, frame->tag, code, NULL);
         return;
     }
 

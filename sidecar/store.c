@@ -17,6 +17,13 @@ engine_of(const struct sc_store *store)
     return *(const struct sc_engine *const *) (const void *) store;
 }
 
+int
+sc_store_is_class(unsigned days)
+{
+    return days == 7 || days == 30 || days == 90 || days == 365
+           || days == SC_KEPT;
+}
+
 struct sc_store *
 sc_store_open(const struct sc_store_options *options, char *why,
               size_t why_size)
@@ -60,6 +67,20 @@ sc_store_customer(struct sc_store *store, const uint8_t cid[32],
                   struct sc_customer *out)
 {
     return engine_of(store)->customer(store, cid, out);
+}
+
+int
+sc_store_limits(struct sc_store *store, const uint8_t cid[32],
+                struct sc_limits *out)
+{
+    return engine_of(store)->limits(store, cid, out);
+}
+
+int
+sc_store_customers(struct sc_store *store, uint64_t from,
+                   uint8_t (*cids)[32], int n, uint64_t *next)
+{
+    return engine_of(store)->customers(store, from, cids, n, next);
 }
 
 int

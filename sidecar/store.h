@@ -8,8 +8,19 @@
  *
  * Words.  A customer is known by cid, and inside the store by a small number.
  * A position is the number of a message in its customer's order, given out
- * from 1 without gaps and only once; it is what clients see.  The engine's own places never leave
- * it.
+ * from 1 without gaps and only once; it is what clients see.  The engine's own
+ * places never leave it.
+ *
+ * Retention.  A customer has a class: the days that its messages are kept, or
+ * for ever.  A message gets the class of the moment at which it is appended,
+ * and expires that long after.  What has expired takes with it whatever is
+ * older of its customer, so that what is left is always without gaps: after a
+ * change to a shorter class, older messages go at the latest when the first
+ * new one does; after a change to a longer class they still go at the time
+ * that they had.  A session whose newest message has expired has ended, as if
+ * it had been deleted.  Expiry goes by a clock of the store's own, which never
+ * goes back, and follows one that jumped ahead no faster than catch_up times
+ * the time that passes.
  *
  * Threads.  sc_store_apply() is called by one thread, the commit thread.  All
  * reading functions may be called by any thread at any time, see everything
@@ -34,18 +45,44 @@ struct sc_store;
 struct sc_engine;
 struct sc_vault;
 
+/* Of a quota: there is none. */
+#define SC_NO_LIMIT  UINT64_MAX
+
+/* Of a retention class: for ever. */
+#define SC_KEPT      UINT16_MAX
+
+/*
+ * What a customer may have stored.  0 in a customer's own takes the value of
+ * the service.  bytes are of envelopes and hellos.  What is in the way of a
+ * quota is refused; nothing is ever removed for it.
+ */
+struct sc_quotas {
+    uint64_t bytes;
+    uint64_t messages;
+    uint64_t sessions;
+    uint64_t first_bytes;        /* of one session, before its first reply */
+    uint64_t first_messages;
+};
+
 struct sc_store_options {
     const struct sc_engine *engine;      /* NULL: LMDB */
 
     const char *path;        /* a directory of ours, made if missing */
     uint64_t    map_size;    /* bytes the store may grow to */
     struct sc_vault *vault;  /* under which wraps lie; outlives the store */
+    uint16_t    days;        /* class of new customers; 0: 90 */
+    struct sc_quotas quotas; /* of customers without own; 0: SC_NO_LIMIT */
 
     /* For tests and measurements; 0 takes the default. */
     uint32_t    checkpoint_every;    /* messages between checkpoints */
     uint32_t    hot_sessions;        /* sessions kept in memory */
     uint32_t    cursor_delay;        /* ms that a cursor may linger there */
+    uint32_t    catch_up;            /* 24 */
+    uint64_t  (*clock)(void);        /* ms since 1970 */
 };
+
+/* Whether messages may be kept for so many days: 7, 30, 90, 365, SC_KEPT. */
+int sc_store_is_class(unsigned days);
 
 /*
  * Opens the store, takes the exclusive lock of its directory and replays what
@@ -72,7 +109,19 @@ enum sc_op_kind {
     SC_OP_ACCOUNT,      /* compare-and-swap of account, wraps and roster */
     SC_OP_CURSOR,       /* what a device or session has acknowledged */
     SC_OP_DELETE,       /* a session, for good */
-    SC_OP_RESEAL        /* wraps, under another key of the vault */
+    SC_OP_RESEAL,       /* wraps, under another key of the vault */
+    SC_OP_ERASE,        /* an account and everything of its customer */
+    SC_OP_LIMITS        /* a customer's retention class and quotas */
+};
+
+/* What an operation on limits sets; the rest stays as it is. */
+enum {
+    SC_SET_DAYS           = 1,
+    SC_SET_BYTES          = 2,
+    SC_SET_MESSAGES       = 4,
+    SC_SET_SESSIONS       = 8,
+    SC_SET_FIRST_BYTES    = 16,
+    SC_SET_FIRST_MESSAGES = 32
 };
 
 /*
@@ -106,8 +155,11 @@ struct sc_op {
          *                                        position and time of then
          *     the same, another id               SEQ_CONFLICT
          *     further back                       SEQ_OLD
-         * A customer number that was never given out: NOT_HERE.
-         * A session that was deleted: SESSION_DELETED.
+         * A customer number that was never given out, or whose account was
+         * erased: NOT_HERE.  A session that was deleted, or has expired:
+         * SESSION_DELETED.  Beyond a quota of the customer: QUOTA_FULL; of
+         * the session, as long as its own key alone has written: REPLY_FIRST.
+         * STORAGE_FULL where the message would go into the reserve.
          */
         struct {
             uint64_t        customer;
@@ -132,7 +184,7 @@ struct sc_op {
          * ascending by kind.
          *
          * REGISTER: ACCOUNT_TAKEN if cid or account_id were ever registered,
-         * unless all bytes are the stored ones.
+         * unless all bytes are the stored ones.  STORAGE_FULL as for messages.
          *
          * ACCOUNT: the stored roster must be the one of version - 1 whose id
          * is prev, else CONFLICT, unless all bytes are the stored ones.  With
@@ -198,6 +250,35 @@ struct sc_op {
             uint64_t        resealed;        /* out: by this operation */
             int             done;            /* out */
         } reseal;
+
+        /*
+         * ERASE.  From its commit on nothing of the customer is read, listed
+         * or accepted, and its number is NOT_HERE; what it had leaves the
+         * store in steps of later calls.  Neither cid nor account_id can be
+         * registered again.  account_id: NOT_FOUND unless it is the cid's own;
+         * NULL for an operator, who need not know it.  NOT_FOUND if there
+         * never was such a customer; one that was erased before: no error.
+         */
+        struct {
+            const uint8_t  *cid;
+            const uint8_t  *account_id;
+            uint64_t        time;
+
+            uint64_t        customer;        /* out; 0 when repeated */
+            int             repeated;        /* out */
+        } erase;
+
+        /*
+         * LIMITS.  set: SC_SET_* of what days and quotas replace, for messages
+         * that come later.  NOT_FOUND if there is no such customer; INTERNAL
+         * for days that are no class.
+         */
+        struct {
+            const uint8_t   *cid;
+            unsigned         set;
+            uint16_t         days;
+            struct sc_quotas quotas;
+        } limits;
     };
 };
 
@@ -209,9 +290,16 @@ struct sc_op {
  * why[] has a sentence for the log.  With 0, why[] is empty, or has a sentence
  * about upkeep that failed and will be tried again.
  *
+ * Room is kept in reserve that messages and registrations do not get, so that
+ * everything else can still be made durable when those are refused with
+ * STORAGE_FULL; they alone are refused then, not their list.
+ *
+ * After a failure of the disk itself every later call fails with
+ * STORAGE_FAILED, until the store was opened again, which checks it.
+ *
  * Cursors may be kept in memory for a while (losing one redelivers).  An
  * empty list (NULL) writes those that were kept for long enough, and goes on
- * with the removal of what was deleted.
+ * with the removal of what was deleted, erased or has expired.
  */
 int sc_store_apply(struct sc_store *store, struct sc_op *ops,
                    char *why, size_t why_size);
@@ -230,6 +318,15 @@ struct sc_store_counters {
     uint64_t checkpoint_time;    /* of the last one, ms since 1970; 0: none */
     uint64_t unindexed;          /* messages that a start would replay, now */
     uint64_t removed;            /* messages taken out of the logs */
+    uint64_t expired;            /* of these, by retention */
+    uint64_t refused_full;       /* operations, for want of room */
+    uint64_t refused_quota;      /* messages, beyond a quota */
+    uint64_t failed;             /* commits that failed, upkeep's too */
+    uint64_t used;               /* bytes that what is stored needs */
+    uint64_t room;               /* bytes that still fit */
+    uint64_t reserve;            /* of these, what messages do not get */
+    uint64_t clock;              /* of retention, ms since 1970 */
+    int      unsure;             /* the disk failed: nothing is accepted */
     uint64_t sessions;           /* in memory, now */
     uint64_t sessions_dirty;     /* of these, not in a checkpoint yet */
 };
@@ -268,13 +365,33 @@ int sc_store_sizes(struct sc_store *store, struct sc_store_sizes *out);
 struct sc_customer {
     uint64_t number;
     uint64_t head;               /* newest position, 0: none */
-    uint64_t earliest;           /* first position that is left, 1 at first */
+    uint64_t earliest;           /* nothing below is left; 1 at first */
     uint8_t  account_id[32];
 };
 
-/* 1 and fills out, 0 if there is no such customer, -1 on failure. */
+/* 1 and fills out, 0 if there is no such customer (any more), -1 on
+ * failure. */
 int sc_store_customer(struct sc_store *store, const uint8_t cid[32],
                       struct sc_customer *out);
+
+/* A customer's class and own quotas, and what counts against them.  What was
+ * deleted or expired counts until it has left the store. */
+struct sc_limits {
+    uint16_t         days;
+    struct sc_quotas quotas;
+    uint64_t         bytes;
+    uint64_t         messages;
+    uint64_t         sessions;
+};
+
+/* 1, 0 or -1 as above. */
+int sc_store_limits(struct sc_store *store, const uint8_t cid[32],
+                    struct sc_limits *out);
+
+/* The cids of up to n customers, in no order, from that number on; *next is
+ * where to go on, 0 after the last.  How many, or -1. */
+int sc_store_customers(struct sc_store *store, uint64_t from,
+                       uint8_t (*cids)[32], int n, uint64_t *next);
 
 /*
  * Blobs below are malloc'ed; p is NULL when there is none.  The caller frees
@@ -304,7 +421,7 @@ int sc_store_roster_by_id(struct sc_store *store, uint64_t customer,
 /* --- sessions and cursors ------------------------------------------------ */
 
 struct sc_session_info {
-    int      deleted;            /* and that is all there is to know */
+    int      deleted;            /* or expired; that is all there is to know */
     uint8_t  sid[32];
     uint64_t head;               /* position of its newest message */
     uint64_t time;               /* of its newest message */
@@ -361,7 +478,8 @@ void sc_store_page_free(struct sc_page *page);
  * history         a session's messages below a position (0: from its newest),
  *                 descending
  *
- * Positions of deleted sessions are passed over.
+ * Positions of deleted sessions are passed over, and what has expired is not
+ * there: read begins at the earliest, the others end there.
  *
  * page->next is the position to go on from (for read: the first not looked
  * at; read_session: the last looked at; history: what to pass as before).
@@ -401,6 +519,10 @@ struct sc_engine {
 
     int (*customer)(struct sc_store *store, const uint8_t cid[32],
                     struct sc_customer *out);
+    int (*limits)(struct sc_store *store, const uint8_t cid[32],
+                  struct sc_limits *out);
+    int (*customers)(struct sc_store *store, uint64_t from,
+                     uint8_t (*cids)[32], int n, uint64_t *next);
     int (*account)(struct sc_store *store, const uint8_t account_id[32],
                    uint8_t cid[32], struct sc_blob_out *record);
     int (*wrap)(struct sc_store *store, const uint8_t account_id[32],

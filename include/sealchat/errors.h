@@ -78,7 +78,11 @@
     X(29, INTERNAL, "internal", 1011,                                         \
       "The service failed; it was not your request's fault.")                 \
     X(30, SESSION_DELETED, "session-deleted", 1008,                           \
-      "The session was deleted, and does not come back.")
+      "The session was deleted, and does not come back.")                     \
+    X(31, QUOTA_FULL, "quota-full", 0,                                        \
+      "The customer has as much stored as it may.")                           \
+    X(32, REPLY_FIRST, "reply-first", 0,                                      \
+      "A session may not write more before it has a reply.")
 
 #define SC_ERROR_ENUM(code, NAME, name, close, sentence) SC_E_##NAME = code,
 

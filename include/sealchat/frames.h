@@ -81,7 +81,7 @@ enum sc_role { SC_ROLES(SC_ROLE_ENUM) SC_ROLE_COUNT };
     X(0x0a, VAULT_GET,   vault_get,                                           \
       SC_MAY(DEVICE) | SC_MAY_OWNER, 8, READ, VAULT)                          \
     X(0x0b, ACCOUNT_PUT, account_put, SC_MAY_OWNER, 16384, SWAP, DONE)        \
-    X(0x0c, DELETE,      delete,      SC_MAY_CHAT,     32, SAME, DONE)        \
+    X(0x0c, DELETE,      delete,      SC_MAY_KNOWN,    32, SAME, DONE)        \
     X(0x0d, CHECK,       check,       SC_MAY_ALL,      56, LOST, DONE)        \
     X(0x20, RESUME,      resume,      SC_MAY_ALL,       8, LOST, NONE)
 
@@ -164,7 +164,9 @@ enum sc_role { SC_ROLES(SC_ROLE_ENUM) SC_ROLE_COUNT };
 
 /* Removes the session for good: its messages too, and it never comes back.  A
  * visitor's own one, or any of a device's customer.  DONE: it is durable; a
- * visitor's stream is then closed. */
+ * visitor's stream is then closed.  From a password or recovery login, sid is
+ * its account_id, and everything of the customer is removed: all its streams
+ * are closed with 1008 account-deleted, the asker's behind DONE. */
 #define SC_DELETE_FIELDS(F)                                                   \
     F(B32, sid)
 

@@ -1,5 +1,5 @@
 /*
- * Customers, accounts and rosters: registering, swapping, reading.
+ * Accounts and rosters: registering, swapping, reading.
  *
  * All of it is written when it happens, in the transaction of its list; none
  * of it is hot state.  Each operation compares first and writes only when
@@ -23,54 +23,6 @@ struct account {
     uint64_t        generation;
     struct sc_bytes record;
 };
-
-int
-sc_customer_row(struct sc_txn *txn, uint64_t number,
-                struct sc_customer_row *row)
-{
-    uint8_t          key[8];
-    struct sc_bytes  value;
-    struct sc_reader r;
-
-    sc_put_number(key, number);
-    if (!sc_txn_get(txn, SC_DB_CUSTOMERS, key, sizeof(key), &value)) {
-        return 0;
-    }
-
-    r = sc_reader_of(value.p, value.n);
-    if (value.n != SC_CUSTOMER_ROW) {
-        sc_txn_fail(txn, EBADMSG);
-        return 0;
-    }
-
-    memcpy(row->cid, sc_get_bytes(&r, 32), 32);
-    memcpy(row->account_id, sc_get_bytes(&r, 32), 32);
-    row->days = sc_get_u16(&r);
-    row->time = sc_get_u64(&r);
-    row->version = sc_get_u64(&r);
-    row->generation = sc_get_u64(&r);
-    row->head = sc_get_u64(&r);
-    return 1;
-}
-
-void
-sc_customer_row_put(struct sc_txn *txn, uint64_t number,
-                    const struct sc_customer_row *row)
-{
-    uint8_t          key[8];
-    uint8_t          value[SC_CUSTOMER_ROW];
-    struct sc_writer w = sc_writer_of(value, sizeof(value));
-
-    sc_put_number(key, number);
-    sc_put_bytes(&w, row->cid, 32);
-    sc_put_bytes(&w, row->account_id, 32);
-    sc_put_uint(&w, row->days, 2);
-    sc_put_uint(&w, row->time, 8);
-    sc_put_uint(&w, row->version, 8);
-    sc_put_uint(&w, row->generation, 8);
-    sc_put_uint(&w, row->head, 8);
-    sc_txn_put(txn, SC_DB_CUSTOMERS, key, sizeof(key), value, sizeof(value));
-}
 
 
 /* --- what is stored ------------------------------------------------------ */
@@ -255,6 +207,10 @@ sc_register(struct sc_apply *apply, struct sc_op *op)
         return SC_E_ACCOUNT_TAKEN;
     }
 
+    if (sc_room_take(apply, op) != SC_E_NONE) {
+        return SC_E_STORAGE_FULL;
+    }
+
     apply->customers++;
     sc_put_number(number, apply->customers);
     sc_txn_put(txn, SC_DB_META, "customers", 9, number, sizeof(number));
@@ -262,8 +218,9 @@ sc_register(struct sc_apply *apply, struct sc_op *op)
 
     memcpy(row.cid, op->account.cid, 32);
     memcpy(row.account_id, op->account.account_id, 32);
-    row.days = SC_CLASS_90;
+    row.days = apply->store->days;
     row.time = op->account.time;
+    row.earliest = 1;
     put_all(apply, op, apply->customers, &row);
 
     return SC_E_NONE;
@@ -274,18 +231,11 @@ static uint64_t
 customer_of(struct sc_txn *txn, const struct sc_op *op,
             struct account *account, struct sc_customer_row *row)
 {
-    struct sc_bytes value;
-    uint64_t        number;
+    uint64_t number = sc_customer_number(txn, op->account.cid, row);
 
-    if (!sc_txn_get(txn, SC_DB_CIDS, op->account.cid, 32, &value)) {
-        return 0;
-    }
-
-    number = sc_number_of(value);
     if (number == 0
         || !get_account(txn, op->account.account_id, account)
-        || account->customer != number
-        || !sc_customer_row(txn, number, row))
+        || account->customer != number)
     {
         return 0;
     }
@@ -327,6 +277,10 @@ sc_account_swap(struct sc_apply *apply, struct sc_op *op)
         return SC_E_CONFLICT;
     }
 
+    if (sc_room_take(apply, op) != SC_E_NONE) {
+        return SC_E_STORAGE_FULL;
+    }
+
     if (op->account.generation > generation) {
         sc_wraps_drop_owners(txn, op->account.account_id, generation);
     }
@@ -337,18 +291,6 @@ sc_account_swap(struct sc_apply *apply, struct sc_op *op)
 
 
 /* --- reading ------------------------------------------------------------- */
-
-/* Ends the transaction.  found, turned into what reading functions return. */
-static int
-finish(struct sc_txn *txn, int found)
-{
-    if (sc_txn_failed(txn)) {
-        found = -1;
-    }
-
-    sc_txn_end(txn);
-    return found;
-}
 
 static void
 copy_out(struct sc_txn *txn, struct sc_bytes bytes, struct sc_blob_out *out)
@@ -363,51 +305,6 @@ copy_out(struct sc_txn *txn, struct sc_bytes bytes, struct sc_blob_out *out)
     if (bytes.n) {
         memcpy(out->p, bytes.p, bytes.n);
     }
-}
-
-/* Hot state knows the head before the rows do; where it knows nothing, the
- * row is right. */
-static uint64_t
-head_of(struct sc_store *store, uint64_t number, uint64_t stored)
-{
-    const struct sc_hot_customer *customer;
-
-    pthread_mutex_lock(&store->hot.lock);
-    customer = sc_hot_customer(&store->hot, number);
-    if (customer != NULL) {
-        stored = customer->head;
-    }
-    pthread_mutex_unlock(&store->hot.lock);
-
-    return stored;
-}
-
-int
-sc_lmdb_customer(struct sc_store *store, const uint8_t cid[32],
-                 struct sc_customer *out)
-{
-    struct sc_txn         *txn = sc_txn_read(store->db);
-    struct sc_customer_row row = { 0 };
-    struct sc_bytes        value;
-    int                    found = 0;
-
-    memset(out, 0, sizeof(*out));
-    if (txn == NULL) {
-        return -1;
-    }
-
-    if (sc_txn_get(txn, SC_DB_CIDS, cid, 32, &value)) {
-        out->number = sc_number_of(value);
-        found = out->number != 0 && sc_customer_row(txn, out->number, &row);
-    }
-
-    if (found) {
-        out->head = head_of(store, out->number, row.head);
-        out->earliest = 1;
-        memcpy(out->account_id, row.account_id, 32);
-    }
-
-    return finish(txn, found);
 }
 
 int
@@ -431,7 +328,7 @@ sc_lmdb_account(struct sc_store *store, const uint8_t account_id[32],
         copy_out(txn, account.record, record);
     }
 
-    return finish(txn, found);
+    return sc_txn_finish(txn, found);
 }
 
 static int
@@ -445,7 +342,7 @@ read_roster(struct sc_txn *txn, uint64_t customer, uint64_t version,
         copy_out(txn, roster, out);
     }
 
-    return finish(txn, found);
+    return sc_txn_finish(txn, found);
 }
 
 int
@@ -483,7 +380,7 @@ sc_lmdb_roster_by_id(struct sc_store *store, uint64_t customer,
     if (!sc_txn_get(txn, SC_DB_ROSTER_IDS, key,
                     sc_key_of_id(key, customer, id), &value))
     {
-        return finish(txn, 0);
+        return sc_txn_finish(txn, 0);
     }
 
     return read_roster(txn, customer, sc_number_of(value), roster);

@@ -22,6 +22,7 @@ sc_load_customer(struct sc_store *store, struct sc_txn *txn, uint64_t number,
                  uint64_t last)
 {
     struct sc_hot_customer *customer;
+    struct sc_hot_customer  like = { .number = number };
     struct sc_customer_row  row;
 
     if (number == 0 || number > last) {
@@ -33,7 +34,15 @@ sc_load_customer(struct sc_store *store, struct sc_txn *txn, uint64_t number,
         return customer;
     }
 
-    customer = sc_hot_add_customer(&store->hot, number, row.head);
+    like.head = row.head;
+    like.bytes = row.bytes;
+    like.sessions = row.sessions;
+    like.left = row.left;
+    like.quotas = row.quotas;
+    like.class = sc_class_of_days(row.days);
+    like.erased = row.erased;
+
+    customer = sc_hot_add_customer(&store->hot, &like);
     if (customer == NULL) {
         sc_txn_fail(txn, ENOMEM);
     }
@@ -80,7 +89,9 @@ sc_entry_at(struct sc_txn *txn, uint64_t place, struct sc_entry *entry)
 {
     struct sc_bytes value;
 
-    if (place == 0 || !sc_txn_get_number(txn, SC_DB_LOG_90, place, &value)) {
+    if (place == 0
+        || !sc_txn_get_number(txn, sc_log_of(place), place, &value))
+    {
         return 0;
     }
 
@@ -179,12 +190,15 @@ put(struct sc_apply *apply, struct sc_hot_customer *customer,
     struct sc_hot_session *session, struct sc_op *op)
 {
     const struct sc_session_state *state = sc_hot_state(session);
-    uint64_t                       place = apply->last_place + 1;
+    uint64_t                       serial = apply->last_serial + 1;
+    unsigned                       class = sc_hot_class(customer);
+    uint64_t                       place = sc_place_of(serial, class);
     struct sc_entry                entry = { 0 };
     uint8_t                       *out;
 
     entry.position = sc_hot_head(customer) + 1;
     entry.time = op->append.time;
+    entry.stamp = apply->stamp;
     entry.customer = customer->number;
     entry.ordinal = 1;
     entry.seq = op->append.seq;
@@ -210,11 +224,12 @@ put(struct sc_apply *apply, struct sc_hot_customer *customer,
         return;
     }
 
-    out = sc_txn_append(apply->txn, SC_DB_LOG_90, place,
+    out = sc_txn_append(apply->txn, sc_log_of(place), place,
                         sc_entry_size(&entry));
     if (out != NULL) {
         sc_entry_write(out, &entry);
-        apply->last_place = place;
+        apply->last_serial = serial;
+        apply->classes |= 1u << class;
     }
 }
 
@@ -234,7 +249,7 @@ sc_append(struct sc_apply *apply, struct sc_op *op)
 
     customer = sc_load_customer(store, apply->txn, op->append.customer,
                                 apply->customers);
-    if (customer == NULL) {
+    if (customer == NULL || sc_hot_erased(customer)) {
         return SC_E_NOT_HERE;
     }
 
@@ -252,6 +267,12 @@ sc_append(struct sc_apply *apply, struct sc_op *op)
     }
     if (error == SC_E_NONE) {
         error = compare(apply, state, op);
+    }
+    if (error == SC_E_NONE && !op->append.repeated) {
+        error = sc_quota_check(store, customer, state, op);
+    }
+    if (error == SC_E_NONE && !op->append.repeated) {
+        error = sc_room_take(apply, op);
     }
     if (error != SC_E_NONE || op->append.repeated
         || sc_txn_failed(apply->txn))

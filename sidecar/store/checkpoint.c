@@ -1,9 +1,12 @@
 /*
  * Checkpoints, and the replay that goes on from the last one.
  *
- * A commit of messages writes the log alone.  What the rest of the databases
- * say of sessions and customers lags behind it up to a checkpoint, and
- * indexed_to names the place up to which they are right.
+ * A commit of messages writes their logs alone.  What the rest of the
+ * databases say of sessions and customers lags behind, and is written a few
+ * pages at a time together with later commits, so that no commit waits for
+ * all of it.  indexed_to names the serial up to which everything is written.
+ * A row may know more than that; each says how far it goes, and a replay
+ * passes over what it knows.
  */
 
 #include <errno.h>
@@ -17,42 +20,38 @@
 /* Replay publishes after so many messages. */
 #define REPLAY_STEP  1024u
 
-static void
-put_block(struct sc_txn *txn, uint64_t customer, uint64_t first,
-          const uint64_t *places, size_t n)
-{
-    uint8_t          key[SC_KEY_MAX];
-    uint8_t          value[8 * SC_BLOCK_PLACES];
-    struct sc_writer w = sc_writer_of(value, sizeof(value));
-    size_t           i;
+/* Pages that each list writes at least. */
+#define LEAST_PAGES  16u
 
-    for (i = 0; i < n; i++) {
-        sc_put_uint(&w, places[i], 8);
-    }
 
-    sc_txn_put(txn, SC_DB_BLOCKS, key,
-               sc_key_of_number(key, customer, first), value, 8 * n);
-}
+/* --- what is written ----------------------------------------------------- */
 
-static void
+/* About how many pages that took. */
+static unsigned
 put_customer(struct sc_txn *txn, const struct sc_hot_customer *customer)
 {
     struct sc_customer_row row;
+    unsigned               pages = 1;
     size_t                 i, n;
 
-    for (i = 0; i < customer->n_tail; i += n) {
+    if (!sc_customer_row(txn, customer->number, &row)) {
+        return pages;
+    }
+
+    for (i = 0; i < customer->n_tail; i += n, pages++) {
         n = customer->n_tail - i;
         if (n > SC_BLOCK_PLACES) {
             n = SC_BLOCK_PLACES;
         }
-        put_block(txn, customer->number, customer->tail_first + i,
-                  customer->tail + i, n);
+        sc_block_put(txn, customer->number, customer->tail_first + i,
+                     customer->tail + i, n);
     }
 
-    if (sc_customer_row(txn, customer->number, &row)) {
-        row.head = customer->head;
-        sc_customer_row_put(txn, customer->number, &row);
-    }
+    row.head = customer->head;
+    row.bytes = customer->bytes;
+    row.sessions = customer->sessions;
+    sc_customer_row_put(txn, customer->number, &row);
+    return pages;
 }
 
 /* The log has the hello with the session's first message. */
@@ -75,126 +74,198 @@ put_hello(struct sc_txn *txn, const struct sc_hot_session *session,
     sc_txn_put(txn, SC_DB_HELLOS, key, key_n, hello, entry.hello.n);
 }
 
-static void
+static unsigned
 put_session(struct sc_txn *txn, const struct sc_hot_session *session)
 {
     uint8_t  key[SC_KEY_MAX];
     size_t   key_n = sc_key_of_id(key, session->customer->number,
                                   session->sid);
     size_t   n = sc_session_row_size(session->state);
-    uint8_t *row = malloc(n);
+    uint8_t *row;
 
+    if (sc_hot_ended(session)) {
+        return 0;
+    }
+
+    row = malloc(n);
     if (row == NULL) {
         sc_txn_fail(txn, ENOMEM);
-        return;
+        return 1;
     }
 
     sc_session_row_write(row, session->state);
     sc_txn_put(txn, SC_DB_SESSIONS, key, key_n, row, n);
     free(row);
 
-    if (!session->stored) {
-        put_hello(txn, session, key, key_n);
+    if (session->stored) {
+        return 1;
+    }
+
+    put_hello(txn, session, key, key_n);
+    return 2;
+}
+
+
+/* --- a pass -------------------------------------------------------------- */
+
+enum sc_error_code
+sc_checkpoint_begin(struct sc_store *store)
+{
+    /* Whatever comes of it, the next one waits for as many messages. */
+    store->checkpoint_at = store->last_serial + store->checkpoint_every;
+
+    if (sc_hot_pass_begin(&store->hot) != 0) {
+        return SC_E_STORAGE_FAILED;
+    }
+
+    store->pass_to = store->last_serial;
+    return SC_E_NONE;
+}
+
+/* Evenly up to where the next one is due, so that it never falls behind. */
+unsigned
+sc_checkpoint_pace(const struct sc_store *store, size_t appends)
+{
+    const struct sc_hot *hot = &store->hot;
+    uint64_t             last = store->last_serial + appends;
+    uint64_t             pages;
+
+    if (!sc_hot_passing(hot)) {
+        return 0;
+    }
+
+    /* A new session takes two. */
+    pages = 2 * sc_hot_pass_left(hot);
+    if (last < store->checkpoint_at) {
+        pages = pages * appends
+                / (appends + store->checkpoint_at - last) + LEAST_PAGES;
+    }
+
+    return pages < UINT32_MAX ? (unsigned) pages : UINT32_MAX;
+}
+
+void
+sc_checkpoint_put(struct sc_store *store, struct sc_txn *txn, unsigned pages)
+{
+    struct sc_hot_pass *pass = &store->hot.pass;
+    size_t              n = pass->n_sessions + pass->n_customers;
+    unsigned            written = 0;
+    uint8_t             serial[8];
+
+    for (pass->put = pass->at; pass->put < n && written < pages; pass->put++) {
+        written += pass->put < pass->n_sessions
+                   ? put_session(txn, pass->sessions[pass->put])
+                   : put_customer(txn,
+                                  pass->customers[pass->put
+                                                  - pass->n_sessions]);
+    }
+
+    if (pass->put == n) {
+        sc_put_number(serial, store->pass_to);
+        sc_txn_put(txn, SC_DB_META, "indexed_to", 10, serial, sizeof(serial));
+        sc_clock_save(&store->clock, txn);
     }
 }
 
-static int
-by_key(const void *a, const void *b)
+void
+sc_checkpoint_committed(struct sc_store *store)
 {
-    const struct sc_hot_session *const *x = a;
-    const struct sc_hot_session *const *y = b;
-    uint64_t                            m = (*x)->customer->number;
-    uint64_t                            n = (*y)->customer->number;
+    struct sc_hot_pass *pass = &store->hot.pass;
+    int                 whole = pass->put
+                                == pass->n_sessions + pass->n_customers;
 
-    return m != n ? (m < n ? -1 : 1) : memcmp((*x)->sid, (*y)->sid, 32);
+    sc_hot_pass_clean(&store->hot);
+
+    if (whole) {
+        store->indexed_to = store->pass_to;
+        store->checkpoints++;
+        store->checkpoint_time = (uint64_t) time(NULL) * 1000;
+        sc_hot_pass_end(&store->hot);
+    }
 }
 
-/* In the order of their keys, which touches each page once. */
-static void
-put_sessions(struct sc_txn *txn, const struct sc_hot *hot)
+void
+sc_checkpoint_failed(struct sc_store *store)
 {
-    const struct sc_hot_session **sorted;
-    struct sc_hot_session        *session = hot->dirty_sessions;
-    size_t                        i;
+    store->hot.pass.put = store->hot.pass.at;
+}
 
-    sorted = malloc((hot->n_dirty + 1) * sizeof(sorted[0]));
-    if (sorted == NULL) {
-        sc_txn_fail(txn, ENOMEM);
-        return;
+static enum sc_error_code
+step(struct sc_store *store, unsigned pages, int with_cursors, char *why,
+     size_t why_size)
+{
+    struct sc_txn     *txn = sc_txn_write(store->db);
+    enum sc_error_code error;
+
+    if (with_cursors) {
+        sc_cursors_put(store, txn);
     }
 
-    for (i = 0; i < hot->n_dirty; i++) {
-        sorted[i] = session;
-        session = session->dirty_next;
+    sc_checkpoint_put(store, txn, pages);
+    error = sc_txn_commit(txn, why, why_size);
+    if (error != SC_E_NONE) {
+        sc_checkpoint_failed(store);
+        return error;
     }
 
-    qsort(sorted, hot->n_dirty, sizeof(sorted[0]), by_key);
-    for (i = 0; i < hot->n_dirty; i++) {
-        if (!sorted[i]->gone) {
-            put_session(txn, sorted[i]);
-        }
+    sc_checkpoint_committed(store);
+    if (with_cursors) {
+        sc_cursors_clear(store);
     }
 
-    free(sorted);
+    return SC_E_NONE;
+}
+
+enum sc_error_code
+sc_checkpoint_step(struct sc_store *store, unsigned pages, char *why,
+                   size_t why_size)
+{
+    return step(store, pages, 0, why, why_size);
 }
 
 enum sc_error_code
 sc_checkpoint(struct sc_store *store, char *why, size_t why_size)
 {
-    struct sc_txn                *txn = sc_txn_write(store->db);
-    const struct sc_hot_customer *customer;
-    enum sc_error_code            error;
-    uint8_t                       place[8];
+    enum sc_error_code error = SC_E_NONE;
 
-    /* Whatever comes of it, the next attempt waits for as many messages. */
-    store->checkpoint_at = store->last_place + store->checkpoint_every;
-
-    for (customer = store->hot.dirty_customers; customer != NULL;
-         customer = customer->dirty_next)
-    {
-        put_customer(txn, customer);
+    while (error == SC_E_NONE && sc_hot_passing(&store->hot)) {
+        error = step(store, SC_STEP_PAGES, 0, why, why_size);
     }
 
-    put_sessions(txn, &store->hot);
-    sc_cursors_put(store, txn);
-
-    if (store->indexed_to != store->last_place) {
-        sc_put_number(place, store->last_place);
-        sc_txn_put(txn, SC_DB_META, "indexed_to", 10, place, sizeof(place));
+    if (error == SC_E_NONE) {
+        error = sc_checkpoint_begin(store);
+        snprintf(why, why_size, "no memory for a checkpoint");
+    }
+    if (error == SC_E_NONE) {
+        error = step(store, SC_STEP_PAGES, 1, why, why_size);
     }
 
-    error = sc_txn_commit(txn, why, why_size);
-    if (error != SC_E_NONE) {
-        return error;
+    while (error == SC_E_NONE && sc_hot_passing(&store->hot)) {
+        error = step(store, SC_STEP_PAGES, 0, why, why_size);
     }
 
-    store->indexed_to = store->last_place;
-    store->checkpoints++;
-    store->checkpoint_time = (uint64_t) time(NULL) * 1000;
-    sc_hot_clean(&store->hot);
-    sc_cursors_clear(store);
-    return SC_E_NONE;
+    return error;
 }
 
 
 /* --- replay -------------------------------------------------------------- */
 
-/* NULL when the entry does not follow from what came before it. */
-static struct sc_hot_customer *
-customer_of(struct sc_store *store, struct sc_txn *txn,
-            const struct sc_entry *entry)
+/* What a customer makes of an entry: -1 when it does not follow from what came
+ * before, 0 when its row knows it, 1. */
+static int
+follows(const struct sc_hot_customer *customer, const struct sc_entry *entry)
 {
-    struct sc_hot_customer *customer;
+    uint64_t head = sc_hot_head(customer);
 
-    customer = sc_load_customer(store, txn, entry->customer,
-                                store->customers);
-    return customer != NULL && entry->position == sc_hot_head(customer) + 1
-           ? customer : NULL;
+    return entry->position <= head ? 0 : entry->position == head + 1 ? 1 : -1;
 }
 
-static struct sc_hot_session *
-session_of(struct sc_store *store, struct sc_txn *txn,
-           struct sc_hot_customer *customer, const struct sc_entry *entry)
+/* The same of its session, which is made if this is its first message. */
+static int
+session_follows(struct sc_store *store, struct sc_txn *txn,
+                struct sc_hot_customer *customer,
+                const struct sc_entry *entry, uint64_t place,
+                struct sc_hot_session **out)
 {
     struct sc_hot_session         *session;
     const struct sc_session_state *state = NULL;
@@ -204,89 +275,166 @@ session_of(struct sc_store *store, struct sc_txn *txn,
         state = sc_hot_state(session);
     }
 
+    *out = session;
+    if (state != NULL && state->place >= place) {
+        return 0;
+    }
+
     if (entry->ordinal != (state == NULL ? 1 : state->ordinal + 1)
         || entry->prev != (state == NULL ? 0 : state->place))
     {
-        return NULL;
+        return -1;
     }
 
-    return session != NULL ? session
-                           : sc_hot_add_session(&store->hot, customer,
-                                                entry->sid, NULL);
+    if (session == NULL) {
+        *out = sc_hot_add_session(&store->hot, customer, entry->sid, NULL);
+    }
+
+    return *out != NULL ? 1 : -1;
 }
 
-static void
+/* 0, or -1 when the log is damaged. */
+static int
 replay_entry(struct sc_store *store, struct sc_txn *txn, uint64_t place,
-             struct sc_bytes value)
+             const struct sc_entry *entry)
 {
-    struct sc_entry         entry;
-    struct sc_hot_customer *customer = NULL;
+    struct sc_hot          *hot = &store->hot;
+    struct sc_hot_customer *customer;
     struct sc_hot_session  *session = NULL;
-    int                     gone = 0;
+    int                     position, ordinal = 0, rc = 0;
 
-    if (sc_entry_read(value, &entry)) {
-        customer = customer_of(store, txn, &entry);
-    }
-    if (customer != NULL) {
-        gone = sc_removing(txn, entry.customer, entry.sid);
-    }
-    if (customer != NULL && !gone) {
-        session = session_of(store, txn, customer, &entry);
-    }
-
-    if (session == NULL && !gone) {
-        sc_txn_fail(txn, EBADMSG);
-        return;
-    }
+    customer = sc_load_customer(store, txn, entry->customer,
+                                store->customers);
+    position = customer != NULL ? follows(customer, entry) : -1;
 
     /* A position that was given out stays so, whatever became of it. */
-    if ((gone ? sc_hot_stage_place(&store->hot, customer, place)
-              : sc_hot_stage(&store->hot, session, &entry, place)) != 0)
+    if (customer != NULL && !sc_hot_erased(customer)
+        && !sc_removing(txn, entry->customer, entry->sid))
     {
-        sc_txn_fail(txn, ENOMEM);
-        return;
+        ordinal = session_follows(store, txn, customer, entry, place,
+                                  &session);
     }
 
-    store->last_place = place;
-    if (place % REPLAY_STEP == 0) {
-        sc_hot_publish(&store->hot);
+    if (position < 0 || ordinal < 0) {
+        return -1;
     }
+
+    if (position && ordinal) {
+        rc = sc_hot_stage(hot, session, entry, place);
+    } else if (position) {
+        rc = sc_hot_stage_place(hot, customer, entry, place);
+    } else if (ordinal) {
+        rc = sc_hot_stage_state(hot, session, entry, place);
+    }
+
+    if (rc != 0) {
+        sc_txn_fail(txn, ENOMEM);
+    }
+
+    return 0;
+}
+
+/* A log while it is replayed: the place at hand, 0 at its end. */
+struct reel {
+    struct sc_walk *walk;
+    uint64_t        place;
+    struct sc_bytes value;
+};
+
+static void
+reel_next(struct reel *reel, uint64_t from)
+{
+    int more = from != 0
+               ? sc_walk_seek_number(reel->walk, from, &reel->place,
+                                     &reel->value)
+               : sc_walk_next_number(reel->walk, &reel->place, &reel->value);
+
+    if (!more) {
+        reel->place = 0;
+    }
+}
+
+/* The one whose serial is the next, or NULL. */
+static struct reel *
+earliest(struct reel reels[SC_CLASSES])
+{
+    struct reel *first = NULL;
+    unsigned     class;
+
+    for (class = 0; class < SC_CLASSES; class++) {
+        if (reels[class].place != 0
+            && (first == NULL || reels[class].place < first->place))
+        {
+            first = &reels[class];
+        }
+    }
+
+    return first;
+}
+
+/* 0, or -1 when a log is damaged. */
+static int
+replay_logs(struct sc_store *store, struct sc_txn *txn,
+            struct reel reels[SC_CLASSES])
+{
+    struct reel    *reel;
+    struct sc_entry entry;
+
+    while (!sc_txn_failed(txn) && (reel = earliest(reels)) != NULL) {
+        if (!sc_entry_read(reel->value, &entry)
+            || replay_entry(store, txn, reel->place, &entry) != 0)
+        {
+            return -1;
+        }
+
+        store->last_serial = sc_serial_of(reel->place);
+        if (entry.stamp > store->clock.now) {
+            store->clock.now = entry.stamp;
+        }
+        if (store->last_serial % REPLAY_STEP == 0) {
+            sc_hot_publish(&store->hot);
+        }
+
+        reel_next(reel, 0);
+    }
+
+    sc_hot_publish(&store->hot);
+    return 0;
 }
 
 int
 sc_replay(struct sc_store *store, char *why, size_t why_size)
 {
-    struct sc_txn  *txn = sc_txn_read(store->db);
-    struct sc_walk *walk;
-    struct sc_bytes value;
-    uint64_t        place;
-    int             more, failed;
+    struct sc_txn *txn = sc_txn_read(store->db);
+    struct reel    reels[SC_CLASSES] = { { NULL, 0, { NULL, 0 } } };
+    unsigned       class;
+    int            rc;
 
     if (txn == NULL) {
         snprintf(why, why_size, "could not read the store");
         return -1;
     }
 
-    store->last_place = store->indexed_to;
-    walk = sc_walk_open(txn, SC_DB_LOG_90);
-
-    more = walk != NULL && sc_walk_seek_number(walk, store->indexed_to + 1,
-                                               &place, &value);
-    while (more && !sc_txn_failed(txn)) {
-        replay_entry(store, txn, place, value);
-        more = sc_walk_next_number(walk, &place, &value);
+    store->last_serial = store->indexed_to;
+    for (class = 0; class < SC_CLASSES; class++) {
+        reels[class].walk = sc_walk_open(txn, sc_log_of(class));
+        if (reels[class].walk != NULL) {
+            reel_next(&reels[class], sc_place_of(store->indexed_to + 1, 0));
+        }
     }
 
-    sc_hot_publish(&store->hot);
-    failed = sc_txn_failed(txn);
-    if (failed) {
+    rc = replay_logs(store, txn, reels);
+    if (rc != 0 || sc_txn_failed(txn)) {
         snprintf(why, why_size, "the log does not follow from the checkpoint "
-                 "at place %llu: the entry behind place %llu is damaged",
+                 "at serial %llu: the entry behind serial %llu is damaged",
                  (unsigned long long) store->indexed_to,
-                 (unsigned long long) store->last_place);
+                 (unsigned long long) store->last_serial);
+        rc = -1;
     }
 
-    sc_walk_close(walk);
+    for (class = 0; class < SC_CLASSES; class++) {
+        sc_walk_close(reels[class].walk);
+    }
     sc_txn_end(txn);
-    return failed ? -1 : 0;
+    return rc;
 }

@@ -151,7 +151,7 @@ sc_cursor_check(struct sc_apply *apply, const struct sc_op *op)
 
     customer = sc_load_customer(apply->store, apply->txn, number,
                                 apply->customers);
-    if (customer == NULL) {
+    if (customer == NULL || sc_hot_erased(customer)) {
         return SC_E_NOT_HERE;
     }
 
@@ -283,25 +283,32 @@ stored(struct sc_txn *txn, const uint8_t key[KEY_BYTES],
     }
 }
 
-/* Whether the cursor's session was deleted since it was added. */
+/* Whether the cursor's session was deleted, or its customer erased, since it
+ * was added. */
 static int
-of_deleted(struct sc_txn *txn, const uint8_t key[KEY_BYTES])
+of_deleted(const struct sc_store *store, struct sc_txn *txn,
+           const uint8_t key[KEY_BYTES])
 {
     struct sc_reader r = sc_reader_of(key, KEY_BYTES);
-    uint64_t         customer = sc_get_uint(&r, 8);
+    uint64_t         number = sc_get_uint(&r, 8);
 
-    return key[OF_SESSION_AT]
-           && sc_deleted(txn, customer, key + OF_SESSION_AT + 1);
+    const struct sc_hot_customer *customer;
+
+    customer = sc_hot_customer(&store->hot, number);
+    return (customer != NULL && sc_hot_erased(customer))
+           || (key[OF_SESSION_AT]
+               && sc_deleted(txn, number, key + OF_SESSION_AT + 1));
 }
 
 static void
-put_one(struct sc_txn *txn, const struct pending *pending)
+put_one(const struct sc_store *store, struct sc_txn *txn,
+        const struct pending *pending)
 {
     uint8_t          value[16 + 32];
     struct sc_writer w = sc_writer_of(value, sizeof(value));
     struct sc_cursor cursor;
 
-    if (of_deleted(txn, pending->key)) {
+    if (of_deleted(store, txn, pending->key)) {
         return;
     }
 
@@ -348,7 +355,7 @@ sc_cursors_put(struct sc_store *store, struct sc_txn *txn)
 
     qsort(sorted, cursors->n, sizeof(sorted[0]), by_key);
     for (i = 0; i < cursors->n; i++) {
-        put_one(txn, sorted[i]);
+        put_one(store, txn, sorted[i]);
     }
 
     free(sorted);

@@ -24,6 +24,9 @@
 #define IDLE_READERS  16
 #define MAX_READERS   126
 
+/* LMDB's own databases, of free pages and of names. */
+#define OWN_DBIS      2u
+
 struct sc_walk {
     MDB_cursor    *cursor;
     struct sc_txn *txn;
@@ -278,6 +281,21 @@ sc_db_close(struct sc_db *db)
 
     pthread_mutex_destroy(&db->lock);
     free(db);
+}
+
+int
+sc_db_fd(const struct sc_db *db)
+{
+    int fd = -1;
+
+    (void) mdb_env_get_fd(db->env, &fd);
+    return fd;
+}
+
+int
+sc_db_unsure(const struct sc_db *db)
+{
+    return db->unsure;
 }
 
 
@@ -579,6 +597,33 @@ sc_txn_append(struct sc_txn *txn, enum sc_db_name name, uint64_t key,
     }
 
     return txn->rc == 0 ? v.mv_data : NULL;
+}
+
+/* The pages of every tree, those of the names and of the free ones too, and
+ * the two that name the roots. */
+uint64_t
+sc_txn_used(struct sc_txn *txn)
+{
+    MDB_stat stat;
+    uint64_t pages = 2;
+    MDB_dbi  dbi;
+    int      rc;
+
+    for (dbi = 0; dbi < OWN_DBIS + SC_DB_COUNT; dbi++) {
+        if (txn->rc != 0) {
+            return 0;
+        }
+
+        rc = mdb_stat(txn->mdb, dbi < OWN_DBIS ? dbi
+                                : txn->db->dbi[dbi - OWN_DBIS], &stat);
+        stick(txn, rc);
+        if (rc == 0) {
+            pages += stat.ms_branch_pages + stat.ms_leaf_pages
+                     + stat.ms_overflow_pages;
+        }
+    }
+
+    return pages * stat.ms_psize;
 }
 
 

@@ -23,9 +23,9 @@
  *     X(NAME, "name", numbered)
  *
  *     meta        schema, salt, indexed_to, customers (numbers given out),
- *                 vault (id of its key)
+ *                 clock (of retention), vault (id of its key)
  *     cids        cid -> customer
- *     customers   customer -> row (accounts.c)
+ *     customers   customer -> row (customers.c)
  *     accounts    account_id -> customer, generation, time, account record
  *     wraps       account_id, generation, kind:1 -> sealed wrap record
  *     rosters     customer, version -> roster_id, roster
@@ -38,11 +38,14 @@
  *     deleted     customer, sid -> time
  *     removals    customer, sid -> place of the newest message that is left of
  *                 a session that was deleted
- *     log.<days>  place -> entry (entry.h); one for each retention class
+ *     purges      customer -> serial (entry.h): once this is indexed, blocks
+ *                 below the customer's earliest go, and all of an erased one
+ *     log.<class> place -> entry (entry.h); one for each retention class, in
+ *                 the order of their numbers
  *
- * The rows of cids and accounts are never removed: a deletion empties them,
- * so that neither name can be registered again.  Those of deleted stay for
- * ever too.
+ * The rows of cids and accounts are never removed: erasing empties them, so
+ * that neither name can be registered again.  Those of deleted stay as long as
+ * their customer.
  */
 #define SC_DATABASES(X)                                                       \
     X(META,       "meta",       0)                                            \
@@ -58,14 +61,19 @@
     X(CURSORS,    "cursors",    0)                                            \
     X(DELETED,    "deleted",    0)                                            \
     X(REMOVALS,   "removals",   0)                                            \
-    X(LOG_90,     "log.90",     1)
+    X(PURGES,     "purges",     0)                                            \
+    X(LOG,        "log.7",      1)                                            \
+    X(LOG_30,     "log.30",     1)                                            \
+    X(LOG_90,     "log.90",     1)                                            \
+    X(LOG_365,    "log.365",    1)                                            \
+    X(LOG_KEPT,   "log.kept",   1)
 
 #define SC_DATABASE_ENUM(NAME, name, numbered) SC_DB_##NAME,
 enum sc_db_name { SC_DATABASES(SC_DATABASE_ENUM) SC_DB_COUNT };
 #undef SC_DATABASE_ENUM
 
 /* Of what is on disk.  A store with another one is refused. */
-#define SC_DB_SCHEMA  3u
+#define SC_DB_SCHEMA  4u
 
 struct sc_db;
 struct sc_txn;
@@ -141,6 +149,15 @@ void sc_txn_del(struct sc_txn *txn, enum sc_db_name name, const void *key,
                 size_t key_n);
 void sc_txn_del_number(struct sc_txn *txn, enum sc_db_name name,
                        uint64_t key);
+
+/* Bytes of the pages that hold something, as the transaction sees it. */
+uint64_t sc_txn_used(struct sc_txn *txn);
+
+/* The descriptor of the file. */
+int sc_db_fd(const struct sc_db *db);
+
+/* Whether a failure of the disk has made its content unknown. */
+int sc_db_unsure(const struct sc_db *db);
 
 /* Room for a value behind the last of a numbered database, to be filled in
  * before the next call; NULL when an error stuck. */

@@ -10,8 +10,8 @@
 
 #include <sealchat/wire.h>
 
-#define ENTRY_FIXED  (1u + 7u * 8u + 3u * 32u + 2u)
-#define ROW_FIXED    (5u * 8u + 4u)
+#define ENTRY_FIXED  (1u + 8u * 8u + 3u * 32u + 2u)
+#define ROW_FIXED    (6u * 8u + 4u)
 #define SENDER_BYTES (32u + 32u + 8u)
 
 size_t
@@ -28,6 +28,7 @@ sc_entry_write(uint8_t *out, const struct sc_entry *entry)
     sc_put_uint(&w, 0, 1);
     sc_put_uint(&w, entry->position, 8);
     sc_put_uint(&w, entry->time, 8);
+    sc_put_uint(&w, entry->stamp, 8);
     sc_put_uint(&w, entry->customer, 8);
     sc_put_uint(&w, entry->ordinal, 8);
     sc_put_uint(&w, entry->prev, 8);
@@ -52,6 +53,7 @@ sc_entry_read(struct sc_bytes bytes, struct sc_entry *entry)
 
     entry->position = sc_get_u64(&r);
     entry->time = sc_get_u64(&r);
+    entry->stamp = sc_get_u64(&r);
     entry->customer = sc_get_u64(&r);
     entry->ordinal = sc_get_u64(&r);
     entry->prev = sc_get_u64(&r);
@@ -124,6 +126,7 @@ sc_session_state_append(struct sc_session_state *state,
     state->place = place;
     state->position = entry->position;
     state->time = entry->time;
+    state->bytes += sc_entry_bytes(entry);
     if (entry->ordinal % SC_SKIP_STEP == 0) {
         state->skip = place;
     }
@@ -161,6 +164,7 @@ sc_session_row_write(uint8_t *out, const struct sc_session_state *state)
     sc_put_uint(&w, state->position, 8);
     sc_put_uint(&w, state->time, 8);
     sc_put_uint(&w, state->skip, 8);
+    sc_put_uint(&w, state->bytes, 8);
     sc_put_uint(&w, state->n, 4);
 
     for (i = 0; i < state->n; i++) {
@@ -183,6 +187,7 @@ sc_session_row_read(struct sc_bytes bytes)
     head.position = sc_get_u64(&r);
     head.time = sc_get_u64(&r);
     head.skip = sc_get_u64(&r);
+    head.bytes = sc_get_u64(&r);
     head.n = head.room = sc_get_u32(&r);
 
     if (r.bad || sc_reader_left(&r) != head.n * SENDER_BYTES) {

@@ -18,15 +18,41 @@
 #define SC_SKIP_STEP  64u
 
 /*
- * A message.  A place is its key in the log; position is its number in the
- * customer's order.
+ * A place is a message's key in its log: a serial, which is counted over all
+ * logs together, and the number of the log's class below it.
+ */
+#define SC_CLASS_BITS  3u
+
+static inline uint64_t
+sc_place_of(uint64_t serial, unsigned class)
+{
+    return serial << SC_CLASS_BITS | class;
+}
+
+static inline uint64_t
+sc_serial_of(uint64_t place)
+{
+    return place >> SC_CLASS_BITS;
+}
+
+static inline unsigned
+sc_class_of(uint64_t place)
+{
+    return (unsigned) (place & ((1u << SC_CLASS_BITS) - 1));
+}
+
+/*
+ * A message.  position is its number in the customer's order; stamp is the
+ * time by the store's own clock, from which it is kept.
  *
- *     flags:1  position:8  time:8  customer:8  ordinal:8  prev:8  skip:8
- *     seq:8  sid:32  signkey_id:32  id:32  hello_len:2  hello  envelope
+ *     flags:1  position:8  time:8  stamp:8  customer:8  ordinal:8  prev:8
+ *     skip:8  seq:8  sid:32  signkey_id:32  id:32  hello_len:2  hello
+ *     envelope
  */
 struct sc_entry {
     uint64_t        position;
     uint64_t        time;
+    uint64_t        stamp;
     uint64_t        customer;
     uint64_t        ordinal;     /* in its session, from 1 */
     uint64_t        prev;        /* place of the one before it, 0: none */
@@ -49,7 +75,7 @@ struct sc_sender {
 /*
  * What an appended message changes of its session.
  *
- *     ordinal:8  place:8  position:8  time:8  skip:8  n:4  n senders
+ *     ordinal:8  place:8  position:8  time:8  skip:8  bytes:8  n:4  n senders
  */
 struct sc_session_state {
     uint64_t         ordinal;    /* of its newest message, and so on */
@@ -57,12 +83,21 @@ struct sc_session_state {
     uint64_t         position;
     uint64_t         time;
     uint64_t         skip;       /* what the next message will name */
+    uint64_t         bytes;      /* of all that were ever appended */
     size_t           n;
     size_t           room;       /* senders that fit */
     struct sc_sender senders[];
 };
 
 size_t sc_entry_size(const struct sc_entry *entry);
+
+/* What counts of it against quotas. */
+static inline uint64_t
+sc_entry_bytes(const struct sc_entry *entry)
+{
+    return entry->hello.n + entry->envelope.n;
+}
+
 void sc_entry_write(uint8_t *out, const struct sc_entry *entry);
 
 /* 1, or 0 when the bytes are no entry; pointers point into them. */

@@ -78,6 +78,7 @@ sc_hot_free(struct sc_hot *hot)
         free_customer(hot->customers[i]);
     }
 
+    sc_hot_pass_end(hot);
     free(hot->buckets);
     free(hot->customers);
     pthread_mutex_destroy(&hot->lock);
@@ -120,25 +121,24 @@ make_room_for_customer(struct sc_hot *hot, uint64_t number)
 }
 
 struct sc_hot_customer *
-sc_hot_add_customer(struct sc_hot *hot, uint64_t number, uint64_t head)
+sc_hot_add_customer(struct sc_hot *hot, const struct sc_hot_customer *like)
 {
     struct sc_hot_customer *customer;
 
-    if (make_room_for_customer(hot, number) != 0) {
+    if (make_room_for_customer(hot, like->number) != 0) {
         return NULL;
     }
 
-    customer = calloc(1, sizeof(*customer));
+    customer = malloc(sizeof(*customer));
     if (customer == NULL) {
         return NULL;
     }
 
-    customer->number = number;
-    customer->head = head;
-    customer->tail_first = head + 1;
+    *customer = *like;
+    customer->tail_first = customer->head + 1;
 
     pthread_mutex_lock(&hot->lock);
-    hot->customers[number] = customer;
+    hot->customers[customer->number] = customer;
     pthread_mutex_unlock(&hot->lock);
 
     return customer;
@@ -148,6 +148,40 @@ uint64_t
 sc_hot_head(const struct sc_hot_customer *customer)
 {
     return customer->head + customer->staged;
+}
+
+struct sc_usage
+sc_hot_usage(const struct sc_hot_customer *customer)
+{
+    struct sc_usage usage;
+
+    usage.messages = sc_hot_head(customer)
+                     - customer->left.messages
+                     - customer->staged_left.messages;
+    usage.bytes = customer->bytes + customer->staged_bytes
+                  - customer->left.bytes - customer->staged_left.bytes;
+    usage.sessions = customer->sessions + customer->staged_sessions
+                     - customer->left.sessions
+                     - customer->staged_left.sessions;
+    return usage;
+}
+
+const struct sc_quotas *
+sc_hot_quotas(const struct sc_hot_customer *customer)
+{
+    return customer->relimited ? &customer->staged_quotas : &customer->quotas;
+}
+
+unsigned
+sc_hot_class(const struct sc_hot_customer *customer)
+{
+    return customer->relimited ? customer->staged_class : customer->class;
+}
+
+int
+sc_hot_erased(const struct sc_hot_customer *customer)
+{
+    return customer->erasing || customer->erased;
 }
 
 
@@ -353,7 +387,7 @@ fail_to_stage(struct sc_hot *hot, struct sc_hot_session *session)
 
 int
 sc_hot_stage_place(struct sc_hot *hot, struct sc_hot_customer *customer,
-                   uint64_t place)
+                   const struct sc_entry *entry, uint64_t place)
 {
     if (make_room_for_place(hot, customer) != 0) {
         return -1;
@@ -361,20 +395,34 @@ sc_hot_stage_place(struct sc_hot *hot, struct sc_hot_customer *customer,
 
     touch_customer(hot, customer);
     customer->tail[customer->n_tail + customer->staged++] = place;
+    customer->staged_bytes += sc_entry_bytes(entry);
+    customer->staged_sessions += entry->ordinal == 1;
     return 0;
 }
 
-int
-sc_hot_stage(struct sc_hot *hot, struct sc_hot_session *session,
-             const struct sc_entry *entry, uint64_t place)
+void
+sc_hot_stage_limits(struct sc_hot *hot, struct sc_hot_customer *customer,
+                    const struct sc_quotas *quotas, unsigned class)
 {
-    struct sc_session_state *state;
+    touch_customer(hot, customer);
+    customer->staged_quotas = *quotas;
+    customer->staged_class = class;
+    customer->relimited = 1;
+}
 
-    if (make_room_for_place(hot, session->customer) != 0) {
-        return fail_to_stage(hot, session);
-    }
+void
+sc_hot_stage_erase(struct sc_hot *hot, struct sc_hot_customer *customer)
+{
+    touch_customer(hot, customer);
+    customer->erasing = 1;
+}
 
-    state = staged_state(hot, session);
+int
+sc_hot_stage_state(struct sc_hot *hot, struct sc_hot_session *session,
+                   const struct sc_entry *entry, uint64_t place)
+{
+    struct sc_session_state *state = staged_state(hot, session);
+
     if (state == NULL) {
         return fail_to_stage(hot, session);
     }
@@ -385,30 +433,96 @@ sc_hot_stage(struct sc_hot *hot, struct sc_hot_session *session,
 
     session->used = 1;
     sc_session_state_append(state, entry, place);
-    return sc_hot_stage_place(hot, session->customer, place);
+    return 0;
+}
+
+int
+sc_hot_stage(struct sc_hot *hot, struct sc_hot_session *session,
+             const struct sc_entry *entry, uint64_t place)
+{
+    if (make_room_for_place(hot, session->customer) != 0) {
+        return fail_to_stage(hot, session);
+    }
+
+    if (sc_hot_stage_state(hot, session, entry, place) != 0) {
+        return -1;
+    }
+
+    return sc_hot_stage_place(hot, session->customer, entry, place);
 }
 
 void
 sc_hot_stage_end(struct sc_hot *hot, struct sc_hot_session *session)
 {
+    struct sc_usage one = { .sessions = 1 };
+
     touch_session(hot, session);
+    sc_hot_stage_left(hot, session->customer, &one, 0, 0);
     session->going = 1;
+}
+
+void
+sc_hot_stage_left(struct sc_hot *hot, struct sc_hot_customer *customer,
+                  const struct sc_usage *left, uint64_t earliest,
+                  uint64_t expired)
+{
+    touch_customer(hot, customer);
+    customer->staged_left.messages += left->messages;
+    customer->staged_left.bytes += left->bytes;
+    customer->staged_left.sessions += left->sessions;
+
+    if (earliest > customer->staged_earliest) {
+        customer->staged_earliest = earliest;
+    }
+    if (expired > customer->staged_expired) {
+        customer->staged_expired = expired;
+    }
 }
 
 int
 sc_hot_ended(const struct sc_hot_session *session)
 {
-    return session->going || session->gone;
+    return session->going || session->gone
+           || sc_hot_erased(session->customer);
+}
+
+static void
+link_unstored(struct sc_hot_session *session)
+{
+    struct sc_hot_customer *customer = session->customer;
+
+    session->unstored = 1;
+    session->unstored_prev = NULL;
+    session->unstored_next = customer->unstored;
+    if (customer->unstored != NULL) {
+        customer->unstored->unstored_prev = session;
+    }
+    customer->unstored = session;
+}
+
+static void
+unlink_unstored(struct sc_hot_session *session)
+{
+    if (!session->unstored) {
+        return;
+    }
+
+    session->unstored = 0;
+    if (session->unstored_prev != NULL) {
+        session->unstored_prev->unstored_next = session->unstored_next;
+    } else {
+        session->customer->unstored = session->unstored_next;
+    }
+    if (session->unstored_next != NULL) {
+        session->unstored_next->unstored_prev = session->unstored_prev;
+    }
 }
 
 static void
 publish_session(struct sc_hot *hot, struct sc_hot_session *session)
 {
-    struct sc_hot_customer *customer = session->customer;
-
     if (session->state == NULL) {
-        session->unstored_next = customer->unstored;
-        customer->unstored = session;
+        link_unstored(session);
     }
 
     if (!session->dirty) {
@@ -430,18 +544,44 @@ publish_session(struct sc_hot *hot, struct sc_hot_session *session)
 }
 
 static void
+forget_staged(struct sc_hot_customer *customer)
+{
+    customer->staged = 0;
+    customer->staged_bytes = 0;
+    customer->staged_sessions = 0;
+    memset(&customer->staged_left, 0, sizeof(customer->staged_left));
+    customer->staged_earliest = 0;
+    customer->staged_expired = 0;
+    customer->relimited = 0;
+    customer->erasing = 0;
+    customer->touched = 0;
+}
+
+static void
 publish_customer(struct sc_hot *hot, struct sc_hot_customer *customer)
 {
-    if (!customer->dirty) {
+    if (customer->staged > 0 && !customer->dirty) {
         customer->dirty = 1;
         customer->dirty_next = hot->dirty_customers;
         hot->dirty_customers = customer;
+        hot->n_dirty_customers++;
     }
 
     customer->head += customer->staged;
     customer->n_tail += customer->staged;
-    customer->staged = 0;
-    customer->touched = 0;
+    customer->bytes += customer->staged_bytes;
+    customer->sessions += customer->staged_sessions;
+    customer->left.messages += customer->staged_left.messages;
+    customer->left.bytes += customer->staged_left.bytes;
+    customer->left.sessions += customer->staged_left.sessions;
+    customer->erased |= customer->erasing;
+
+    if (customer->relimited) {
+        customer->quotas = customer->staged_quotas;
+        customer->class = customer->staged_class;
+    }
+
+    forget_staged(customer);
 }
 
 void
@@ -492,57 +632,126 @@ sc_hot_rollback(struct sc_hot *hot)
         struct sc_hot_customer *customer = hot->touched_customers;
 
         hot->touched_customers = customer->touched_next;
-        customer->staged = 0;
-        customer->touched = 0;
+        forget_staged(customer);
     }
 
     pthread_mutex_unlock(&hot->lock);
 }
 
 
-/* --- after a checkpoint -------------------------------------------------- */
+/* --- checkpoints --------------------------------------------------------- */
 
+static int
+by_key(const void *a, const void *b)
+{
+    const struct sc_hot_session *const *x = a;
+    const struct sc_hot_session *const *y = b;
+    uint64_t                            m = (*x)->customer->number;
+    uint64_t                            n = (*y)->customer->number;
+
+    return m != n ? (m < n ? -1 : 1) : memcmp((*x)->sid, (*y)->sid, 32);
+}
+
+int
+sc_hot_pass_begin(struct sc_hot *hot)
+{
+    struct sc_hot_pass     *pass = &hot->pass;
+    struct sc_hot_session  *session;
+    struct sc_hot_customer *customer;
+
+    pass->sessions = malloc((hot->n_dirty + 1) * sizeof(pass->sessions[0]));
+    pass->customers = malloc((hot->n_dirty_customers + 1)
+                             * sizeof(pass->customers[0]));
+    if (pass->sessions == NULL || pass->customers == NULL) {
+        sc_hot_pass_end(hot);
+        return -1;
+    }
+
+    for (session = hot->dirty_sessions; session != NULL;
+         session = session->dirty_next)
+    {
+        pass->sessions[pass->n_sessions++] = session;
+    }
+
+    for (customer = hot->dirty_customers; customer != NULL;
+         customer = customer->dirty_next)
+    {
+        pass->customers[pass->n_customers++] = customer;
+    }
+
+    hot->dirty_sessions = NULL;
+    hot->dirty_customers = NULL;
+    hot->n_dirty = 0;
+    hot->n_dirty_customers = 0;
+
+    qsort(pass->sessions, pass->n_sessions, sizeof(pass->sessions[0]), by_key);
+    return 0;
+}
+
+int
+sc_hot_passing(const struct sc_hot *hot)
+{
+    return hot->pass.sessions != NULL;
+}
+
+size_t
+sc_hot_pass_left(const struct sc_hot *hot)
+{
+    return hot->pass.n_sessions + hot->pass.n_customers - hot->pass.at;
+}
+
+void
+sc_hot_pass_end(struct sc_hot *hot)
+{
+    free(hot->pass.sessions);
+    free(hot->pass.customers);
+    memset(&hot->pass, 0, sizeof(hot->pass));
+}
+
+/* What is staged stays behind what is written. */
 static void
 clean_customer(struct sc_hot_customer *customer)
 {
     customer->dirty = 0;
-    customer->unstored = NULL;
     customer->tail_first = customer->head + 1;
+    if (customer->staged > 0) {
+        memmove(customer->tail, customer->tail + customer->n_tail,
+                customer->staged * sizeof(customer->tail[0]));
+    }
     customer->n_tail = 0;
 
-    if (customer->room > KEPT_TAIL) {
+    if (customer->staged == 0 && customer->room > KEPT_TAIL) {
         free(customer->tail);
         customer->tail = NULL;
         customer->room = 0;
     }
 }
 
-void
-sc_hot_clean(struct sc_hot *hot)
+static void
+clean_session(struct sc_hot *hot, struct sc_hot_session *session)
 {
-    struct sc_hot_session  *session, *next;
-    struct sc_hot_customer *customer;
+    session->dirty = 0;
+    session->stored = 1;
+    unlink_unstored(session);
+    if (session->gone) {
+        remove_session(hot, session);
+    }
+}
+
+void
+sc_hot_pass_clean(struct sc_hot *hot)
+{
+    struct sc_hot_pass *pass = &hot->pass;
 
     pthread_mutex_lock(&hot->lock);
 
-    for (session = hot->dirty_sessions; session != NULL; session = next) {
-        next = session->dirty_next;
-        session->dirty = 0;
-        session->stored = 1;
-        if (session->gone) {
-            remove_session(hot, session);
+    for ( ; pass->at < pass->put; pass->at++) {
+        if (pass->at < pass->n_sessions) {
+            clean_session(hot, pass->sessions[pass->at]);
+        } else {
+            clean_customer(pass->customers[pass->at - pass->n_sessions]);
         }
     }
-
-    for (customer = hot->dirty_customers; customer != NULL;
-         customer = customer->dirty_next)
-    {
-        clean_customer(customer);
-    }
-
-    hot->dirty_sessions = NULL;
-    hot->dirty_customers = NULL;
-    hot->n_dirty = 0;
 
     pthread_mutex_unlock(&hot->lock);
 }

@@ -7,10 +7,12 @@
  * turns the staged into the published, rolling back forgets it, and neither
  * can fail.
  *
- * A session or customer is dirty from its publishing to the next checkpoint:
- * the log has the message, the rows do not.  Clean sessions are evicted above
- * a bound; customers stay.  A session that was deleted stays, marked as gone,
- * to the next checkpoint, so that none of what it had is written there.
+ * A session or customer is dirty from its publishing until a checkpoint has
+ * written it: the log has the message, the rows do not.  A checkpoint takes
+ * those that are dirty as its pass, and writes them a few at a time, as they
+ * are then; what becomes dirty meanwhile waits for the next.  Clean sessions
+ * are evicted above a bound; customers stay.  A session that was deleted
+ * stays, marked as gone, until its turn, so that none of it is written.
  */
 
 #ifndef SEALCHAT_STORE_HOT_H
@@ -20,20 +22,44 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "../store.h"
 #include "entry.h"
 
 struct sc_hot_session;
 
+/* Messages, their bytes, and sessions. */
+struct sc_usage {
+    uint64_t messages;
+    uint64_t bytes;
+    uint64_t sessions;
+};
+
 /* tail: the places of positions tail_first, tail_first + 1, ..., which no
- * block on disk has yet. */
+ * block on disk has yet.  Messages that were ever appended are as many as the
+ * head says. */
 struct sc_hot_customer {
     uint64_t                number;
     uint64_t                head;            /* newest position, 0: none */
+    uint64_t                bytes;           /* ever appended */
+    uint64_t                sessions;        /* ever begun */
+    struct sc_usage         left;            /* of both, what left again */
+    struct sc_quotas        quotas;
+    unsigned                class;
+    uint8_t                 erased;
     uint64_t                tail_first;
     uint64_t               *tail;
     size_t                  n_tail;
     size_t                  room;
     size_t                  staged;          /* beyond n_tail */
+    uint64_t                staged_bytes;
+    uint64_t                staged_sessions;
+    struct sc_usage         staged_left;
+    uint64_t                staged_earliest; /* 0: nothing expires */
+    uint64_t                staged_expired;
+    struct sc_quotas        staged_quotas;   /* if relimited */
+    unsigned                staged_class;
+    uint8_t                 relimited;
+    uint8_t                 erasing;         /* staged: is to be erased */
     int                     touched;
     int                     dirty;
     struct sc_hot_customer *touched_next;
@@ -52,12 +78,26 @@ struct sc_hot_session {
     struct sc_hot_session   *touched_next;
     struct sc_hot_session   *dirty_next;
     struct sc_hot_session   *unstored_next;
+    struct sc_hot_session   *unstored_prev;
+    uint8_t                  unstored;       /* in its customer's list */
     uint8_t                  stored;         /* has a row on disk */
     uint8_t                  dirty;
     uint8_t                  touched;
     uint8_t                  going;          /* staged: is to be gone */
     uint8_t                  gone;           /* deleted */
     uint8_t                  used;           /* since the hand passed */
+};
+
+/* What one checkpoint writes: sessions in the order of their keys, then
+ * customers.  Of both together, those below `at' are written, those below
+ * `put' as well if the transaction under way is committed. */
+struct sc_hot_pass {
+    struct sc_hot_session  **sessions;
+    struct sc_hot_customer **customers;
+    size_t                   n_sessions;
+    size_t                   n_customers;
+    size_t                   at;
+    size_t                   put;
 };
 
 struct sc_hot {
@@ -74,7 +114,9 @@ struct sc_hot {
     struct sc_hot_customer  *touched_customers;
     struct sc_hot_session   *dirty_sessions;
     struct sc_hot_customer  *dirty_customers;
-    size_t                   n_dirty;        /* sessions */
+    size_t                   n_dirty;        /* sessions, listed above */
+    size_t                   n_dirty_customers;
+    struct sc_hot_pass       pass;
 };
 
 /* 0, or -1 when there is no memory. */
@@ -92,8 +134,10 @@ struct sc_hot_session *sc_hot_session(const struct sc_hot *hot,
  * The rest is the commit thread's.  Those that return a pointer return NULL
  * when there is no memory.
  */
-struct sc_hot_customer *sc_hot_add_customer(struct sc_hot *hot,
-                                            uint64_t number, uint64_t head);
+
+/* like: number, head and what else a customer of a row has. */
+struct sc_hot_customer *
+sc_hot_add_customer(struct sc_hot *hot, const struct sc_hot_customer *like);
 
 /* Takes state over; NULL for a session that the staged message creates. */
 struct sc_hot_session *sc_hot_add_session(struct sc_hot *hot,
@@ -111,12 +155,34 @@ uint64_t sc_hot_head(const struct sc_hot_customer *customer);
 int sc_hot_stage(struct sc_hot *hot, struct sc_hot_session *session,
                  const struct sc_entry *entry, uint64_t place);
 
-/* Stages a position of a customer whose session is gone.  0, or -1. */
+/* Stages the message of a session that is gone: its position alone.  0, or
+ * -1. */
 int sc_hot_stage_place(struct sc_hot *hot, struct sc_hot_customer *customer,
-                       uint64_t place);
+                       const struct sc_entry *entry, uint64_t place);
+
+/* Stages what a message makes of its session alone.  0, or -1. */
+int sc_hot_stage_state(struct sc_hot *hot, struct sc_hot_session *session,
+                       const struct sc_entry *entry, uint64_t place);
+
+/* Stages other limits of a customer, and its end. */
+void sc_hot_stage_limits(struct sc_hot *hot, struct sc_hot_customer *customer,
+                         const struct sc_quotas *quotas, unsigned class);
+void sc_hot_stage_erase(struct sc_hot *hot, struct sc_hot_customer *customer);
+
+/* What a customer has stored, and its limits, as the transaction sees them. */
+struct sc_usage sc_hot_usage(const struct sc_hot_customer *customer);
+const struct sc_quotas *sc_hot_quotas(const struct sc_hot_customer *customer);
+unsigned sc_hot_class(const struct sc_hot_customer *customer);
+int sc_hot_erased(const struct sc_hot_customer *customer);
 
 /* Stages the session's end. */
 void sc_hot_stage_end(struct sc_hot *hot, struct sc_hot_session *session);
+
+/* Stages that something of a customer leaves; from which position on what is
+ * left of it begins, and what serial has expired, or zeros. */
+void sc_hot_stage_left(struct sc_hot *hot, struct sc_hot_customer *customer,
+                       const struct sc_usage *left, uint64_t earliest,
+                       uint64_t expired);
 
 /* Whether the transaction sees it as deleted. */
 int sc_hot_ended(const struct sc_hot_session *session);
@@ -127,8 +193,19 @@ void sc_hot_publish(struct sc_hot *hot);
  * as the next one of its number. */
 void sc_hot_rollback(struct sc_hot *hot);
 
-/* After a checkpoint: nothing is dirty. */
-void sc_hot_clean(struct sc_hot *hot);
+/* Begins a pass over what is dirty; there must be none under way.  0, or -1
+ * when there is no memory. */
+int sc_hot_pass_begin(struct sc_hot *hot);
+
+/* Whether a pass is under way, and how much of it is left to write. */
+int sc_hot_passing(const struct sc_hot *hot);
+size_t sc_hot_pass_left(const struct sc_hot *hot);
+
+/* What was put is committed: it is clean.  Before publishing. */
+void sc_hot_pass_clean(struct sc_hot *hot);
+
+/* Everything is written: the pass is over. */
+void sc_hot_pass_end(struct sc_hot *hot);
 
 /* Evicts clean sessions not used of late, if there are too many; a share of
  * them at a time. */

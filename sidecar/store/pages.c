@@ -21,6 +21,8 @@
 struct gather {
     struct sc_txn  *txn;
     const uint8_t  *skip_signkey;
+    uint64_t        earliest;    /* of the customer */
+    uint64_t        expired;
     size_t          n_max;
     size_t          bytes_max;
     size_t          n;
@@ -29,8 +31,9 @@ struct gather {
 };
 
 static struct gather *
-gather_new(struct sc_store *store, const uint8_t *skip_signkey, size_t n,
-           size_t max_bytes)
+gather_new(struct sc_store *store, uint64_t customer,
+           const uint8_t *skip_signkey, size_t n, size_t max_bytes,
+           struct sc_customer_row *row)
 {
     struct gather *gather = malloc(sizeof(*gather));
 
@@ -44,7 +47,14 @@ gather_new(struct sc_store *store, const uint8_t *skip_signkey, size_t n,
         return NULL;
     }
 
+    if (!sc_customer_row(gather->txn, customer, row)) {
+        memset(row, 0, sizeof(*row));
+        row->earliest = row->expired = UINT64_MAX;
+    }
+
     gather->skip_signkey = skip_signkey;
+    gather->earliest = row->earliest;
+    gather->expired = row->expired;
     gather->n_max = n < LOOK_MAX ? n : LOOK_MAX;
     gather->bytes_max = max_bytes;
     gather->n = 0;
@@ -52,11 +62,33 @@ gather_new(struct sc_store *store, const uint8_t *skip_signkey, size_t n,
     return gather;
 }
 
+/* What has expired is not there, even where its log still has it. */
+static int
+entry_at(const struct gather *gather, uint64_t place, struct sc_entry *entry)
+{
+    return sc_serial_of(place) > gather->expired
+           && sc_entry_at(gather->txn, place, entry);
+}
+
+/* The first that is left of a session has lost the message that had the
+ * hello. */
+static void
+find_hello(const struct gather *gather, struct sc_entry *entry)
+{
+    uint8_t key[SC_KEY_MAX];
+
+    if (entry->ordinal > 1 && sc_serial_of(entry->prev) <= gather->expired) {
+        (void) sc_txn_get(gather->txn, SC_DB_HELLOS, key,
+                          sc_key_of_id(key, entry->customer, entry->sid),
+                          &entry->hello);
+    }
+}
+
 /* 0 when the page is full without this one. */
 static int
-gather_add(struct gather *gather, const struct sc_entry *entry)
+gather_add(struct gather *gather, struct sc_entry *entry)
 {
-    size_t bytes = entry->hello.n + entry->envelope.n;
+    size_t bytes;
 
     if ((gather->skip_signkey != NULL
          && memcmp(entry->signkey_id, gather->skip_signkey, 32) == 0)
@@ -64,6 +96,9 @@ gather_add(struct gather *gather, const struct sc_entry *entry)
     {
         return 1;
     }
+
+    find_hello(gather, entry);
+    bytes = entry->hello.n + entry->envelope.n;
 
     if (gather->n == gather->n_max
         || (gather->n > 0 && gather->bytes + bytes > gather->bytes_max))
@@ -112,7 +147,7 @@ page_of(const struct gather *gather, uint64_t next)
 
         message->position = entry->position;
         message->time = entry->time;
-        message->first = entry->ordinal == 1;
+        message->first = entry->hello.n != 0;
         message->hello = copy(&bytes, entry->hello);
         message->envelope = copy(&bytes, entry->envelope);
     }
@@ -147,8 +182,7 @@ struct places {
     uint64_t        copied_from;
     size_t          n_copied;
     uint64_t        copied[LOOK_MAX];
-    uint64_t        block_first;     /* of the block at hand */
-    struct sc_bytes block;
+    struct sc_block block;           /* the one at hand */
 };
 
 /* 0 when memory does not know the customer. */
@@ -184,61 +218,23 @@ places_in_memory(struct sc_store *store, struct places *places, uint64_t from)
     return customer != NULL;
 }
 
-/* The block that has a position; a damaged index sticks as an error. */
-static void
-find_block(struct sc_txn *txn, struct places *places, uint64_t position)
-{
-    struct sc_walk *walk = sc_walk_open(txn, SC_DB_BLOCKS);
-    struct sc_bytes found;
-    uint8_t         key[SC_KEY_MAX];
-    size_t          key_n = sc_key_of_number(key, places->customer, position);
-
-    places->block.n = 0;
-
-    if (walk != NULL
-        && sc_walk_seek_down(walk, key, key_n, &found, &places->block)
-        && found.n == key_n && memcmp(found.p, key, 8) == 0)
-    {
-        found.p += 8;
-        found.n -= 8;
-        places->block_first = sc_number_of(found);
-    } else {
-        places->block.n = 0;
-    }
-
-    sc_walk_close(walk);
-}
-
-static int
-in_block(const struct places *places, uint64_t position)
-{
-    return position >= places->block_first
-           && position - places->block_first < places->block.n / 8;
-}
-
 /* 0 when the position is beyond what was copied of memory, or on failure. */
 static uint64_t
 place_of(struct sc_txn *txn, struct places *places, uint64_t position)
 {
-    struct sc_bytes number;
-
     if (position >= places->tail_first) {
         position -= places->copied_from;
         return position < places->n_copied ? places->copied[position] : 0;
     }
 
-    if (!in_block(places, position)) {
-        find_block(txn, places, position);
-    }
-
-    if (!in_block(places, position)) {
+    if (!sc_block_has(&places->block, position)
+        && !sc_block_find(txn, places->customer, position, &places->block))
+    {
         sc_txn_fail(txn, EBADMSG);
         return 0;
     }
 
-    number.p = places->block.p + 8 * (position - places->block_first);
-    number.n = 8;
-    return sc_number_of(number);
+    return places->block.places[position - places->block.first];
 }
 
 static uint64_t
@@ -258,7 +254,7 @@ gather_from(struct gather *gather, struct places *places, uint64_t from)
         }
 
         /* A position without an entry is of a deleted session. */
-        if (sc_entry_at(gather->txn, place, &entry)
+        if (entry_at(gather, place, &entry)
             && !gather_add(gather, &entry))
         {
             break;
@@ -272,23 +268,23 @@ struct sc_page *
 sc_lmdb_read(struct sc_store *store, uint64_t customer, uint64_t from,
              const uint8_t *skip_signkey, size_t n, size_t max_bytes)
 {
-    struct places           places = { .customer = customer };
-    struct sc_customer_row  row;
-    struct gather          *gather;
-    int                     hot;
-
-    if (from == 0) {
-        from = 1;
-    }
+    struct places          places = { .customer = customer };
+    struct sc_customer_row row;
+    struct gather         *gather;
+    int                    hot;
 
     hot = places_in_memory(store, &places, from);
 
-    gather = gather_new(store, skip_signkey, n, max_bytes);
+    gather = gather_new(store, customer, skip_signkey, n, max_bytes, &row);
     if (gather == NULL) {
         return NULL;
     }
 
-    if (!hot && sc_customer_row(gather->txn, customer, &row)) {
+    if (from < gather->earliest) {
+        from = gather->earliest;
+    }
+
+    if (!hot) {
         places.head = row.head;
         places.tail_first = row.head + 1;
         places.copied_from = places.tail_first;
@@ -349,11 +345,12 @@ gather_session(struct sc_store *store, uint64_t customer,
                const uint8_t sid[32], const uint8_t *skip_signkey, size_t n,
                size_t max_bytes, uint64_t *head)
 {
-    struct gather *gather;
+    struct gather         *gather;
+    struct sc_customer_row row;
 
     *head = head_in_memory(store, customer, sid);
 
-    gather = gather_new(store, skip_signkey, n, max_bytes);
+    gather = gather_new(store, customer, skip_signkey, n, max_bytes, &row);
     if (gather != NULL && *head == 0) {
         *head = head_on_disk(gather->txn, customer, sid);
     }
@@ -367,20 +364,20 @@ gather_session(struct sc_store *store, uint64_t customer,
  * that.  entry itself fulfils both.
  */
 static void
-go_back(struct sc_txn *txn, struct sc_entry *entry, uint64_t position,
-        uint64_t ordinal)
+go_back(const struct gather *gather, struct sc_entry *entry,
+        uint64_t position, uint64_t ordinal)
 {
     struct sc_entry older;
 
     for ( ;; ) {
-        if (sc_entry_at(txn, entry->skip, &older)
+        if (entry_at(gather, entry->skip, &older)
             && older.position >= position && older.ordinal >= ordinal)
         {
             *entry = older;
             continue;
         }
 
-        if (!sc_entry_at(txn, entry->prev, &older)
+        if (!entry_at(gather, entry->prev, &older)
             || older.position < position || older.ordinal < ordinal)
         {
             return;
@@ -399,22 +396,22 @@ gather_above(struct gather *gather, uint64_t head, uint64_t above)
     uint64_t        oldest;
     size_t          n = 0;
 
-    if (!sc_entry_at(gather->txn, head, &newest) || newest.position <= above) {
+    if (!entry_at(gather, head, &newest) || newest.position <= above) {
         return 0;
     }
 
     entry = newest;
-    go_back(gather->txn, &entry, above + 1, 0);
+    go_back(gather, &entry, above + 1, 0);
     oldest = entry.ordinal;
 
     entry = newest;
     if (newest.ordinal - oldest >= LOOK_MAX) {
-        go_back(gather->txn, &entry, 0, oldest + LOOK_MAX - 1);
+        go_back(gather, &entry, 0, oldest + LOOK_MAX - 1);
     }
 
     while (n < LOOK_MAX && entry.ordinal >= oldest) {
         window[n++] = entry;
-        if (!sc_entry_at(gather->txn, entry.prev, &entry)) {
+        if (!entry_at(gather, entry.prev, &entry)) {
             break;
         }
     }
@@ -450,20 +447,20 @@ gather_below(struct gather *gather, uint64_t head, uint64_t before)
     struct sc_entry entry;
     uint64_t        last = 0;
 
-    if (!sc_entry_at(gather->txn, head, &entry)) {
+    if (!entry_at(gather, head, &entry)) {
         return 0;
     }
 
     if (before != 0 && entry.position >= before) {
-        go_back(gather->txn, &entry, before, 0);
-        if (!sc_entry_at(gather->txn, entry.prev, &entry)) {
+        go_back(gather, &entry, before, 0);
+        if (!entry_at(gather, entry.prev, &entry)) {
             return 0;
         }
     }
 
     while (gather_add(gather, &entry)) {
         last = entry.position;
-        if (!sc_entry_at(gather->txn, entry.prev, &entry)) {
+        if (!entry_at(gather, entry.prev, &entry)) {
             return 0;
         }
     }

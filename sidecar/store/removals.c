@@ -36,17 +36,29 @@ sc_removing(struct sc_txn *txn, uint64_t customer, const uint8_t sid[32])
 
 /* --- deleting ------------------------------------------------------------ */
 
-static void
-del_rows(struct sc_txn *txn, const uint8_t *key, size_t key_n,
-         const struct sc_op *op)
+void
+sc_session_rows_del(struct sc_txn *txn, uint64_t customer,
+                    const uint8_t sid[32])
 {
-    uint8_t cursor[SC_KEY_MAX];
+    uint8_t key[SC_KEY_MAX];
+    size_t  key_n = sc_key_of_id(key, customer, sid);
 
     sc_txn_del(txn, SC_DB_SESSIONS, key, key_n);
     sc_txn_del(txn, SC_DB_HELLOS, key, key_n);
-    sc_txn_del(txn, SC_DB_CURSORS, cursor,
-               sc_key_of_cursor(cursor, op->remove.customer, 1,
-                                op->remove.sid));
+    sc_txn_del(txn, SC_DB_CURSORS, key,
+               sc_key_of_cursor(key, customer, 1, sid));
+}
+
+/* The session no longer counts, though its messages still do. */
+static void
+uncount(struct sc_txn *txn, uint64_t customer)
+{
+    struct sc_customer_row row;
+
+    if (sc_customer_row(txn, customer, &row)) {
+        row.left.sessions++;
+        sc_customer_row_put(txn, customer, &row);
+    }
 }
 
 enum sc_error_code
@@ -63,7 +75,7 @@ sc_delete(struct sc_apply *apply, struct sc_op *op)
 
     customer = sc_load_customer(apply->store, txn, op->remove.customer,
                                 apply->customers);
-    if (customer == NULL) {
+    if (customer == NULL || sc_hot_erased(customer)) {
         return SC_E_NOT_HERE;
     }
 
@@ -82,10 +94,11 @@ sc_delete(struct sc_apply *apply, struct sc_op *op)
 
         sc_put_number(number, place);
         sc_txn_put(txn, SC_DB_REMOVALS, key, key_n, number, sizeof(number));
-        del_rows(txn, key, key_n, op);
+        sc_session_rows_del(txn, customer->number, op->remove.sid);
+        uncount(txn, customer->number);
         sc_hot_stage_end(&apply->store->hot, session);
-        if (place > apply->remove_to) {
-            apply->remove_to = place;
+        if (sc_serial_of(place) > apply->remove_to) {
+            apply->remove_to = sc_serial_of(place);
         }
     }
 
@@ -123,51 +136,47 @@ first_removal(struct sc_txn *txn, uint8_t key[SC_KEY_MAX], uint64_t *place)
     return more;
 }
 
-/* Removes up to n messages of a chain.  Returns how many, and the place of
- * the newest that is left, 0 if none is. */
-static unsigned
-remove_chain(struct sc_txn *txn, uint64_t *place, unsigned n)
+/* Removes messages of a chain.  The place of the newest that is left, 0 if
+ * none is. */
+static uint64_t
+remove_chain(struct sc_leave *leave, uint64_t place, unsigned share)
 {
     struct sc_entry entry;
-    unsigned        removed;
+    uint64_t        prev;
 
-    for (removed = 0; removed < n; removed++) {
-        if (!sc_entry_at(txn, *place, &entry)) {
-            *place = 0;
-            break;
+    while (sc_leave_more(leave, share)) {
+        if (!sc_entry_at(leave->txn, place, &entry)) {
+            return 0;
         }
 
-        sc_txn_del_number(txn, SC_DB_LOG_90, *place);
-        *place = entry.prev;
+        prev = entry.prev;
+        sc_leave_message(leave, place, &entry, 0);
+        place = prev;
     }
 
-    return removed;
+    return place;
 }
 
 /* Whether something is left; *removed: how many messages went. */
 static int
-remove_some(struct sc_txn *txn, unsigned left, unsigned *removed)
+remove_some(struct sc_leave *leave, unsigned share)
 {
     uint8_t  key[SC_KEY_MAX], number[8];
     uint64_t place;
-    unsigned n;
 
-    *removed = 0;
-
-    while (left > 0) {
-        if (!first_removal(txn, key, &place)) {
+    while (sc_leave_more(leave, share)) {
+        if (!first_removal(leave->txn, key, &place)) {
             return 0;
         }
 
-        n = remove_chain(txn, &place, left);
-        *removed += n;
-        left -= n;
+        place = remove_chain(leave, place, share);
+        leave->pages++;
         if (place == 0) {
-            sc_txn_del(txn, SC_DB_REMOVALS, key, 40);
-            left -= left > 0;
+            sc_txn_del(leave->txn, SC_DB_REMOVALS, key, 40);
         } else {
             sc_put_number(number, place);
-            sc_txn_put(txn, SC_DB_REMOVALS, key, 40, number, sizeof(number));
+            sc_txn_put(leave->txn, SC_DB_REMOVALS, key, 40, number,
+                       sizeof(number));
         }
     }
 
@@ -177,31 +186,28 @@ remove_some(struct sc_txn *txn, unsigned left, unsigned *removed)
 enum sc_error_code
 sc_removals_step(struct sc_store *store, char *why, size_t why_size)
 {
-    struct sc_txn     *txn;
-    enum sc_error_code error = SC_E_NONE;
-    unsigned           n = SC_REMOVALS_STEP, removed;
+    struct sc_leave    leave;
+    enum sc_error_code error;
+    unsigned           share = 1;
     int                more;
 
     /* Whatever comes of it, the next attempt waits. */
     store->remove_at = sc_store_clock() + SC_LINGER_MS;
 
     if (store->remove_to > store->indexed_to) {
-        error = sc_checkpoint(store, why, why_size);
-    }
-    if (error != SC_E_NONE) {
-        return error;
+        store->needs = store->remove_to;
+        return SC_E_NONE;
     }
 
     /* Removing takes room too, for copies of pages: less of it, less room. */
     do {
-        txn = sc_txn_write(store->db);
-        more = remove_some(txn, n, &removed);
-        error = sc_txn_commit(txn, why, why_size);
-        n /= 4;
-    } while (error == SC_E_STORAGE_FULL && n > 0);
+        sc_leave_begin(&leave, store);
+        more = remove_some(&leave, share);
+        error = sc_leave_commit(&leave, &store->removed, why, why_size);
+        share *= 4;
+    } while (error == SC_E_STORAGE_FULL && share <= SC_STEP_MESSAGES);
 
     if (error == SC_E_NONE) {
-        store->removed += removed;
         store->removing = more;
         store->remove_at = 0;
     }
@@ -250,7 +256,7 @@ sc_removals_load(struct sc_store *store)
     }
 
     store->removing = first_removal(txn, key, &place);
-    store->remove_to = store->last_place;
+    store->remove_to = store->last_serial;
     failed = sc_txn_failed(txn);
     sc_txn_end(txn);
     return failed ? -1 : 0;

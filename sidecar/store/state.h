@@ -18,7 +18,7 @@
 #include "hot.h"
 
 #define SC_KEY_MAX        41u    /* account_id, generation, kind and others */
-#define SC_CUSTOMER_ROW   98u
+#define SC_CUSTOMER_ROW   195u
 
 /* Places in one block: it stays within half a page of LMDB. */
 #define SC_BLOCK_PLACES   240u
@@ -26,13 +26,34 @@
 /* Nothing is appended while more than this would have to be replayed. */
 #define SC_REPLAY_MAX     100000u
 
-/* Messages of deleted sessions that one transaction removes. */
-#define SC_REMOVALS_STEP  256u
+/* What one transaction of upkeep may do: remove so many messages, write about
+ * so many pages (1 MiB). */
+#define SC_STEP_MESSAGES  256u
+#define SC_STEP_PAGES     256u
 
-/* Days that messages are kept, of the one class in use. */
-#define SC_CLASS_90       90u
+/* Of retention; the number of each is the low part of its places. */
+#define SC_CLASSES        5u
 
 struct sc_cursors;
+
+/* The clock of retention (clock.c). */
+struct sc_clock {
+    uint64_t (*wall)(void);
+    uint32_t   catch_up;
+    uint64_t   now;              /* ms since 1970; never goes back */
+    uint64_t   looked;           /* sc_store_clock() of that */
+    int        behind;           /* more than a day, and said so */
+};
+
+/* What there is to write to (room.c). */
+struct sc_room {
+    uint64_t map;                /* bytes the file may grow to */
+    uint64_t size;               /* of the file, all of it on disk */
+    uint64_t used;
+    uint64_t reserve;
+    uint64_t grow_at;            /* not before, ms */
+    int      sparse;             /* the disk cannot be reserved */
+};
 
 struct sc_store {
     const struct sc_engine *engine;    /* first: store.h */
@@ -43,27 +64,51 @@ struct sc_store {
     struct sc_vault   *vault;          /* the caller's */
     uint8_t           *salt_secret;
 
+    struct sc_quotas   quotas;         /* of customers without own */
+    uint16_t           days;           /* class of new customers */
+
     /* The commit thread's: as of what was committed. */
-    uint64_t           last_place;
-    uint64_t           indexed_to;
+    uint64_t           last_serial;
+    uint64_t           indexed_to;     /* serial */
     uint64_t           customers;      /* numbers given out */
-    uint64_t           checkpoint_at;  /* the place that makes one due */
     uint32_t           checkpoint_every;
+    uint64_t           checkpoint_at;  /* the serial that makes one due */
+    uint64_t           pass_to;        /* what the one under way will cover */
+    uint64_t           needs;          /* upkeep waits for this to be indexed */
     int                removing;       /* there are removals */
-    uint64_t           remove_to;      /* no place of theirs is above */
+    uint64_t           remove_to;      /* no serial of theirs is above */
     uint64_t           remove_at;      /* when to go on with them, ms */
     uint64_t           checkpoints;    /* written, and when the last, ms */
     uint64_t           checkpoint_time;
     uint64_t           removed;        /* messages */
+    int                purging;        /* there are purges */
+    uint64_t           purge_at;
+    uint64_t           expire_due;     /* by the clock of retention */
+    uint64_t           expire_at;      /* not before, ms */
+    struct sc_clock    clock;
+    struct sc_room     room;
+    int                full;           /* and that was said */
+    uint64_t           expired;        /* messages */
+    uint64_t           refused_full;
+    uint64_t           refused_quota;
+    uint64_t           failed;         /* commits */
 };
 
 /* One call of apply: the same numbers as the transaction would leave them. */
 struct sc_apply {
     struct sc_store *store;
     struct sc_txn   *txn;
-    uint64_t         last_place;
+    uint64_t         stamp;          /* of what is appended */
+    uint64_t         last_serial;
     uint64_t         customers;
     uint64_t         remove_to;      /* 0: nothing was deleted */
+    unsigned         classes;        /* bits of those appended to */
+    int              purges;         /* somebody was erased */
+    int              tight;          /* no room was found: messages wait */
+    uint64_t         free;           /* bytes that messages may still take */
+    unsigned         asked;          /* how often, since that was measured */
+    uint64_t         refused_full;
+    uint64_t         refused_quota;
 };
 
 /* ms that what may linger in memory does. */
@@ -84,6 +129,10 @@ int sc_lmdb_apply(struct sc_store *store, struct sc_op *ops, char *why,
 int64_t sc_lmdb_wants(struct sc_store *store);
 int sc_lmdb_customer(struct sc_store *store, const uint8_t cid[32],
                      struct sc_customer *out);
+int sc_lmdb_limits(struct sc_store *store, const uint8_t cid[32],
+                   struct sc_limits *out);
+int sc_lmdb_customers(struct sc_store *store, uint64_t from,
+                      uint8_t (*cids)[32], int n, uint64_t *next);
 int sc_lmdb_account(struct sc_store *store, const uint8_t account_id[32],
                     uint8_t cid[32], struct sc_blob_out *record);
 int sc_lmdb_wrap(struct sc_store *store, const uint8_t account_id[32],
@@ -116,23 +165,54 @@ void sc_lmdb_counters(const struct sc_store *store,
 int sc_lmdb_sizes(struct sc_store *store, struct sc_store_sizes *out);
 
 
-/* --- customers (accounts.c) ---------------------------------------------- */
+/* --- customers (customers.c) --------------------------------------------- */
 
 struct sc_customer_row {
-    uint8_t  cid[32];
-    uint8_t  account_id[32];
-    uint16_t days;               /* retention class */
-    uint64_t time;               /* of the registration */
-    uint64_t version;            /* of the present roster */
-    uint64_t generation;
-    uint64_t head;               /* as of indexed_to */
+    uint8_t          cid[32];
+    uint8_t          account_id[32];
+    uint8_t          erased;
+    uint16_t         days;       /* retention class */
+    uint64_t         time;       /* of the registration */
+    uint64_t         version;    /* of the present roster */
+    uint64_t         generation;
+    uint64_t         head;       /* up to which blocks are written */
+    uint64_t         bytes;      /* ever appended up to there */
+    uint64_t         sessions;   /* ever begun up to there */
+    uint64_t         earliest;   /* nothing below is left */
+    uint64_t         expired;    /* nothing of this serial or below is */
+    struct sc_usage  left;       /* what has left again */
+    struct sc_quotas quotas;
 };
+
+/* The number of a class, SC_CLASSES if there is none; and back. */
+unsigned sc_class_of_days(unsigned days);
+uint16_t sc_class_days(unsigned class);
 
 /* 1, or 0. */
 int sc_customer_row(struct sc_txn *txn, uint64_t number,
                     struct sc_customer_row *row);
 void sc_customer_row_put(struct sc_txn *txn, uint64_t number,
                          const struct sc_customer_row *row);
+
+/* The number of a customer that was not erased, and its row; or 0. */
+uint64_t sc_customer_number(struct sc_txn *txn, const uint8_t cid[32],
+                            struct sc_customer_row *row);
+
+enum sc_error_code sc_limits_set(struct sc_apply *apply, struct sc_op *op);
+enum sc_error_code sc_erase(struct sc_apply *apply, struct sc_op *op);
+
+/* Whether quotas have room for that message; state as in sc_append(). */
+enum sc_error_code sc_quota_check(const struct sc_store *store,
+                                  const struct sc_hot_customer *customer,
+                                  const struct sc_session_state *state,
+                                  const struct sc_op *op);
+
+/* Ends a reading transaction.  found, turned into what reading functions
+ * return. */
+int sc_txn_finish(struct sc_txn *txn, int found);
+
+
+/* --- accounts (accounts.c) ----------------------------------------------- */
 
 enum sc_error_code sc_register(struct sc_apply *apply, struct sc_op *op);
 enum sc_error_code sc_account_swap(struct sc_apply *apply, struct sc_op *op);
@@ -174,9 +254,43 @@ struct sc_hot_session *sc_load_session(struct sc_store *store,
                                        struct sc_hot_customer *customer,
                                        const uint8_t sid[32]);
 
+/* The log of a place.  A class that there is not has no entries. */
+static inline enum sc_db_name
+sc_log_of(uint64_t place)
+{
+    unsigned class = sc_class_of(place);
+
+    return (enum sc_db_name) (SC_DB_LOG
+                              + (class < SC_CLASSES ? class : SC_CLASSES - 1));
+}
+
 /* The entry at a place.  1; 0 if there is none (then it was removed, with all
  * of its session that is older). */
 int sc_entry_at(struct sc_txn *txn, uint64_t place, struct sc_entry *entry);
+
+
+/* --- the index of positions (blocks.c) ----------------------------------- */
+
+struct sc_block {
+    uint64_t first;              /* position */
+    size_t   n;
+    uint64_t places[SC_BLOCK_PLACES];
+};
+
+static inline int
+sc_block_has(const struct sc_block *block, uint64_t position)
+{
+    return position >= block->first && position - block->first < block->n;
+}
+
+void sc_block_put(struct sc_txn *txn, uint64_t customer, uint64_t first,
+                  const uint64_t *places, size_t n);
+
+/* A customer's first block, or the one that has a position.  1, or 0. */
+int sc_block_first(struct sc_txn *txn, uint64_t customer,
+                   struct sc_block *block);
+int sc_block_find(struct sc_txn *txn, uint64_t customer, uint64_t position,
+                  struct sc_block *block);
 
 
 /* --- cursors (cursors.c) ------------------------------------------------- */
@@ -222,6 +336,10 @@ enum sc_error_code sc_delete(struct sc_apply *apply, struct sc_op *op);
 int sc_deleted(struct sc_txn *txn, uint64_t customer, const uint8_t sid[32]);
 int sc_removing(struct sc_txn *txn, uint64_t customer, const uint8_t sid[32]);
 
+/* Deletes what is stored of a session beside its messages. */
+void sc_session_rows_del(struct sc_txn *txn, uint64_t customer,
+                         const uint8_t sid[32]);
+
 /* Looks whether an earlier run left something to remove.  0, or -1. */
 int sc_removals_load(struct sc_store *store);
 
@@ -231,23 +349,128 @@ void sc_removals_add(struct sc_store *store, uint64_t remove_to);
 /* After how many ms a step is due; -1: there is nothing to remove. */
 int64_t sc_removals_wait(const struct sc_store *store);
 
-/* Removes SC_REMOVALS_STEP messages at most, in a transaction of its own. */
+/* Removes some messages, in a transaction of its own. */
 enum sc_error_code sc_removals_step(struct sc_store *store, char *why,
                                     size_t why_size);
+
+
+/* --- messages that leave (leave.c) --------------------------------------- */
+
+/* A transaction in which messages leave their logs. */
+struct sc_leave {
+    struct sc_store *store;
+    struct sc_txn   *txn;
+    unsigned         messages;       /* that left */
+    unsigned         pages;          /* that this wrote, about */
+};
+
+void sc_leave_begin(struct sc_leave *leave, struct sc_store *store);
+
+/* 1 while the transaction may do more; share: of what a step may. */
+int sc_leave_more(const struct sc_leave *leave, unsigned share);
+
+/* Removes the message at a place, which has that entry; if it was the newest
+ * of its session, that ends.  expired: so has all of its customer that is
+ * older. */
+void sc_leave_message(struct sc_leave *leave, uint64_t place,
+                      const struct sc_entry *entry, int expired);
+
+/* Commits, and counts what left. */
+enum sc_error_code sc_leave_commit(struct sc_leave *leave, uint64_t *counter,
+                                   char *why, size_t why_size);
+
+
+/* --- retention (expiry.c) ------------------------------------------------ */
+
+/* Removes what has expired, a step of it, in a transaction of its own. */
+enum sc_error_code sc_expiry_step(struct sc_store *store, char *why,
+                                  size_t why_size);
+
+/* What was appended to these classes will expire. */
+void sc_expiry_appended(struct sc_store *store, unsigned classes,
+                        uint64_t stamp);
+
+/* As sc_removals_wait(). */
+int64_t sc_expiry_wait(const struct sc_store *store);
+
+
+/* --- purges (purge.c) ---------------------------------------------------- */
+
+/* Removes what is below its earliest position from one customer's index, and
+ * all of one that was erased; a step of it. */
+enum sc_error_code sc_purge_step(struct sc_store *store, char *why,
+                                 size_t why_size);
+int64_t sc_purge_wait(const struct sc_store *store);
+
+/* Looks whether an earlier run left some.  0, or -1. */
+int sc_purges_load(struct sc_store *store);
+
+
+/* --- the clock of retention (clock.c) ------------------------------------ */
+
+/* wall and catch_up as in struct sc_store_options; saved: what was saved, or
+ * 0 when the store is new. */
+void sc_clock_start(struct sc_clock *clock, uint64_t (*wall)(void),
+                    uint32_t catch_up, uint64_t saved);
+
+/* The time, and what it has to say of a machine's clock that jumped: with 1,
+ * a sentence. */
+uint64_t sc_clock_now(struct sc_clock *clock);
+int sc_clock_jumped(struct sc_clock *clock, char *why, size_t why_size);
+
+/* Saves it with the transaction. */
+void sc_clock_save(const struct sc_clock *clock, struct sc_txn *txn);
+
+
+/* --- room (room.c) ------------------------------------------------------- */
+
+/* Reserves disk ahead of what is used.  0, or -1 and a sentence. */
+int sc_room_start(struct sc_store *store, uint64_t map_size, char *why,
+                  size_t why_size);
+void sc_room_measure(struct sc_store *store, struct sc_txn *txn);
+void sc_room_grow(struct sc_store *store);
+
+/* Bytes that are left of map and disk, as of the last measurement. */
+uint64_t sc_room_left(const struct sc_store *store);
+
+/* STORAGE_FULL when messages may not have room for that one; or a
+ * registration, or an account of a customer. */
+enum sc_error_code sc_room_take(struct sc_apply *apply,
+                                const struct sc_op *op);
 
 
 /* --- checkpoints (checkpoint.c) ------------------------------------------ */
 
 /*
- * Writes the rows of dirty sessions, the blocks and heads of dirty customers,
- * the cursors, and the place up to which all of this now speaks of the log:
- * in one transaction.  SC_E_NONE, or as sc_txn_commit().
+ * A checkpoint writes the rows of dirty sessions, the blocks and heads of
+ * dirty customers, and at its end the serial up to which all of this speaks of
+ * the log, a few pages with each transaction.  Rows may by then speak of later
+ * messages too: a replay passes over what they know.
  */
+enum sc_error_code sc_checkpoint_begin(struct sc_store *store);
+
+/* How many pages the next transaction should write for it, after that many
+ * messages; 0 when none is under way. */
+unsigned sc_checkpoint_pace(const struct sc_store *store, size_t appends);
+
+/* Puts about so many pages of the one under way into a transaction.  Then
+ * either: that was committed, before it is published; or it was not. */
+void sc_checkpoint_put(struct sc_store *store, struct sc_txn *txn,
+                       unsigned pages);
+void sc_checkpoint_committed(struct sc_store *store);
+void sc_checkpoint_failed(struct sc_store *store);
+
+/* A step in a transaction of its own. */
+enum sc_error_code sc_checkpoint_step(struct sc_store *store, unsigned pages,
+                                      char *why, size_t why_size);
+
+/* One from beginning to end, with the cursors, now.  SC_E_NONE, or as
+ * sc_txn_commit(). */
 enum sc_error_code sc_checkpoint(struct sc_store *store, char *why,
                                  size_t why_size);
 
-/* Reads the log from the last checkpoint to its end into hot state.  0, or -1
- * and a sentence. */
+/* Reads the logs from the last checkpoint to their end into hot state.  0, or
+ * -1 and a sentence. */
 int sc_replay(struct sc_store *store, char *why, size_t why_size);
 
 

@@ -16,10 +16,19 @@ sc_lmdb_counters(const struct sc_store *store, struct sc_store_counters *out)
         .syncs = *sc_db_syncs(store->db),
         .checkpoints = store->checkpoints,
         .checkpoint_time = store->checkpoint_time,
-        .unindexed = store->last_place - store->indexed_to,
+        .unindexed = store->last_serial - store->indexed_to,
         .removed = store->removed,
+        .expired = store->expired,
+        .refused_full = store->refused_full,
+        .refused_quota = store->refused_quota,
+        .failed = store->failed,
+        .used = store->room.used,
+        .room = sc_room_left(store),
+        .reserve = store->room.reserve,
+        .clock = store->clock.now,
+        .unsure = sc_db_unsure(store->db),
         .sessions = store->hot.n_sessions,
-        .sessions_dirty = store->hot.n_dirty
+        .sessions_dirty = store->hot.n_dirty + sc_hot_pass_left(&store->hot)
     };
 }
 

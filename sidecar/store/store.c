@@ -14,7 +14,6 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <sodium.h>
@@ -24,16 +23,10 @@
 #define SALT_BYTES        32u
 #define CHECKPOINT_EVERY  16384u
 #define HOT_SESSIONS      65536u
+#define DAYS              90u
 
-
-uint64_t
-sc_store_clock(void)
-{
-    struct timespec ts;
-
-    clock_gettime(CLOCK_MONOTONIC, &ts);
-    return (uint64_t) ts.tv_sec * 1000 + (uint64_t) ts.tv_nsec / 1000000;
-}
+/* Of a checkpoint, that one step writes when nothing else is to do. */
+#define IDLE_PAGES        64u
 
 
 /* --- opening and closing ------------------------------------------------- */
@@ -149,8 +142,23 @@ load_salt(struct sc_store *store, char *why, size_t why_size)
     return 0;
 }
 
+static void
+start_clock(struct sc_store *store, const struct sc_store_options *options,
+            struct sc_txn *txn)
+{
+    struct sc_bytes value;
+    uint64_t        saved = 0;
+
+    if (sc_txn_get(txn, SC_DB_META, "clock", 5, &value)) {
+        saved = sc_number_of(value);
+    }
+
+    sc_clock_start(&store->clock, options->clock, options->catch_up, saved);
+}
+
 static int
-load_counters(struct sc_store *store, char *why, size_t why_size)
+load_counters(struct sc_store *store, const struct sc_store_options *options,
+              char *why, size_t why_size)
 {
     struct sc_txn  *txn = sc_txn_read(store->db);
     struct sc_bytes value;
@@ -167,6 +175,7 @@ load_counters(struct sc_store *store, char *why, size_t why_size)
     if (sc_txn_get(txn, SC_DB_META, "indexed_to", 10, &value)) {
         store->indexed_to = sc_number_of(value);
     }
+    start_clock(store, options, txn);
 
     failed = sc_txn_failed(txn);
     sc_txn_end(txn);
@@ -231,14 +240,18 @@ open_all(struct sc_store *store, const struct sc_store_options *options,
 
     if (load_salt(store, why, why_size) != 0
         || sc_wraps_open(store, why, why_size) != 0
-        || load_counters(store, why, why_size) != 0
+        || load_counters(store, options, why, why_size) != 0
         || sc_replay(store, why, why_size) != 0)
     {
         return -1;
     }
 
-    if (sc_removals_load(store) != 0) {
+    if (sc_removals_load(store) != 0 || sc_purges_load(store) != 0) {
         snprintf(why, why_size, "could not read what is to be removed");
+        return -1;
+    }
+
+    if (sc_room_start(store, options->map_size, why, why_size) != 0) {
         return -1;
     }
 
@@ -269,6 +282,15 @@ sc_lmdb_open(const struct sc_store_options *options, char *why,
     store->checkpoint_every = options->checkpoint_every
                               ? options->checkpoint_every
                               : CHECKPOINT_EVERY;
+    store->quotas = options->quotas;
+    store->days = options->days ? options->days : DAYS;
+
+    if (!sc_store_is_class(store->days)) {
+        snprintf(why, why_size, "messages cannot be kept for %u days",
+                 store->days);
+        free(store);
+        return NULL;
+    }
 
     if (open_all(store, options, why, why_size) != 0) {
         release(store);
@@ -314,6 +336,10 @@ apply_one(struct sc_apply *apply, struct sc_op *op)
         return sc_delete(apply, op);
     case SC_OP_RESEAL:
         return sc_wraps_reseal(apply, op);
+    case SC_OP_ERASE:
+        return sc_erase(apply, op);
+    case SC_OP_LIMITS:
+        return sc_limits_set(apply, op);
     }
 
     return SC_E_INTERNAL;
@@ -341,75 +367,221 @@ fail_all(struct sc_op *ops, enum sc_error_code error)
     return -1;
 }
 
-/* What may fail without a word to the clients: it is tried again. */
-static void
-upkeep(struct sc_store *store, char *why, size_t why_size)
-{
-    char   detail[256];
-    size_t dirty_max = store->hot.max_sessions / 2;
 
-    if (store->last_place >= store->checkpoint_at
-        || store->hot.n_dirty > dirty_max)
-    {
-        if (sc_checkpoint(store, detail, sizeof(detail)) != SC_E_NONE) {
-            snprintf(why, why_size, "no checkpoint: %s", detail);
-        }
+/* --- upkeep -------------------------------------------------------------- */
+
+/* A sentence about one part of it, if that failed. */
+static void
+say(struct sc_store *store, enum sc_error_code error, const char *what,
+    const char *detail, char *why, size_t why_size)
+{
+    if (error == SC_E_NONE) {
+        return;
     }
 
-    if (sc_removals_wait(store) == 0
-        && sc_removals_step(store, detail, sizeof(detail)) != SC_E_NONE)
+    snprintf(why, why_size, "%s: %s", what, detail);
+    store->failed++;
+}
+
+static int
+checkpoint_due(const struct sc_store *store)
+{
+    return store->last_serial >= store->checkpoint_at
+           || store->hot.n_dirty > store->hot.max_sessions / 2
+           || store->needs > store->indexed_to;
+}
+
+/* Goes on with a checkpoint by so many pages, in steps. */
+static enum sc_error_code
+go_on_with_checkpoint(struct sc_store *store, unsigned pages, char *why,
+                      size_t why_size)
+{
+    enum sc_error_code error = SC_E_NONE;
+    unsigned           n;
+
+    if (!sc_hot_passing(&store->hot) && checkpoint_due(store)) {
+        snprintf(why, why_size, "no memory");
+        error = sc_checkpoint_begin(store);
+    }
+
+    for ( ; error == SC_E_NONE && pages > 0 && sc_hot_passing(&store->hot);
+          pages -= n)
     {
-        snprintf(why, why_size, "deleted messages are still there: %s",
-                 detail);
+        n = pages < SC_STEP_PAGES ? pages : SC_STEP_PAGES;
+        error = sc_checkpoint_step(store, n, why, why_size);
+    }
+
+    return error;
+}
+
+/* What may fail without a word to the clients: it is tried again. */
+static void
+upkeep(struct sc_store *store, unsigned pages, char *why, size_t why_size)
+{
+    char detail[256] = "";
+
+    (void) sc_clock_jumped(&store->clock, why, why_size);
+
+    say(store, go_on_with_checkpoint(store, pages, detail, sizeof(detail)),
+        "no checkpoint", detail, why, why_size);
+
+    if (sc_removals_wait(store) == 0) {
+        say(store, sc_removals_step(store, detail, sizeof(detail)),
+            "deleted messages are still there", detail, why, why_size);
+    }
+
+    if (sc_expiry_wait(store) == 0) {
+        say(store, sc_expiry_step(store, detail, sizeof(detail)),
+            "expired messages are still there", detail, why, why_size);
+    }
+
+    if (sc_purge_wait(store) == 0) {
+        say(store, sc_purge_step(store, detail, sizeof(detail)),
+            "what was erased is still there", detail, why, why_size);
     }
 
     sc_hot_evict(&store->hot);
+    sc_room_grow(store);
 }
+
+/* The sooner of two waits, of which -1 is none. */
+static int64_t
+sooner(int64_t a, int64_t b)
+{
+    return a < 0 || (b >= 0 && b < a) ? b : a;
+}
+
+int64_t
+sc_lmdb_wants(struct sc_store *store)
+{
+    int64_t wait = sc_hot_passing(&store->hot) ? 0 : -1;
+
+    wait = sooner(wait, sc_cursors_wait(store));
+    wait = sooner(wait, sc_removals_wait(store));
+    wait = sooner(wait, sc_expiry_wait(store));
+    return sooner(wait, sc_purge_wait(store));
+}
+
+
+/* --- a list -------------------------------------------------------------- */
+
+/* What one call of apply does: its list, and what goes along with it. */
+struct work {
+    struct sc_op *ops;
+    size_t        appends;
+    int           cursors;           /* those in memory are written */
+    unsigned      pages;             /* of a checkpoint */
+};
 
 /* Everything up to the commit, and the commit. */
 static enum sc_error_code
-transact(struct sc_apply *apply, struct sc_op *ops, int write_cursors,
-         char *why, size_t why_size)
+transact(struct sc_apply *apply, const struct work *work, char *why,
+         size_t why_size)
 {
-    struct sc_op *op;
+    struct sc_store *store = apply->store;
+    struct sc_op    *op;
+    unsigned         pages = work->pages;
 
-    for (op = ops; op != NULL && !sc_txn_failed(apply->txn); op = op->next) {
+    for (op = work->ops; op != NULL && !sc_txn_failed(apply->txn);
+         op = op->next)
+    {
         op->error = apply_one(apply, op);
+        apply->refused_full += op->error == SC_E_STORAGE_FULL;
+        apply->refused_quota += op->error == SC_E_QUOTA_FULL
+                                || op->error == SC_E_REPLY_FIRST;
     }
 
-    if (sc_cursors_reserve(apply->store, count(ops, SC_OP_CURSOR)) != 0) {
+    if (sc_cursors_reserve(store, count(work->ops, SC_OP_CURSOR)) != 0) {
         sc_txn_fail(apply->txn, ENOMEM);
     }
 
-    if (write_cursors) {
-        sc_cursors_put(apply->store, apply->txn);
+    if (work->cursors) {
+        sc_cursors_put(store, apply->txn);
     }
 
+    if (pages != 0) {
+        sc_checkpoint_put(store, apply->txn,
+                          pages < SC_STEP_PAGES ? pages : SC_STEP_PAGES);
+    }
+
+    sc_room_measure(store, apply->txn);
     return sc_txn_commit(apply->txn, why, why_size);
 }
 
+/* One attempt: begun anew, and rolled back if it fails. */
+static enum sc_error_code
+attempt(struct sc_apply *apply, const struct work *work, int tight, char *why,
+        size_t why_size)
+{
+    struct sc_store   *store = apply->store;
+    enum sc_error_code error;
+
+    *apply = (struct sc_apply) {
+        .store = store, .tight = tight, .stamp = sc_clock_now(&store->clock),
+        .last_serial = store->last_serial, .customers = store->customers
+    };
+    apply->txn = sc_txn_write(store->db);
+
+    error = transact(apply, work, why, why_size);
+    if (error != SC_E_NONE) {
+        sc_hot_rollback(&store->hot);
+        if (work->pages != 0) {
+            sc_checkpoint_failed(store);
+        }
+    }
+
+    return error;
+}
+
 static void
-publish(struct sc_apply *apply, struct sc_op *ops, int wrote_cursors)
+publish(struct sc_apply *apply, const struct work *work)
 {
     struct sc_store *store = apply->store;
     struct sc_op    *op;
 
-    store->last_place = apply->last_place;
+    store->last_serial = apply->last_serial;
     store->customers = apply->customers;
+
+    if (work->pages != 0) {
+        sc_checkpoint_committed(store);
+    }
     sc_hot_publish(&store->hot);
 
     if (apply->remove_to != 0) {
         sc_removals_add(store, apply->remove_to);
     }
+    if (apply->purges) {
+        store->purging = 1;
+    }
+    sc_expiry_appended(store, apply->classes, apply->stamp);
 
-    if (wrote_cursors) {
+    if (work->cursors) {
         sc_cursors_clear(store);
     }
 
-    for (op = ops; op != NULL; op = op->next) {
+    for (op = work->ops; op != NULL; op = op->next) {
         if (op->kind == SC_OP_CURSOR && op->error == SC_E_NONE) {
             sc_cursors_add(store, op);
         }
+    }
+}
+
+/* Once each time that it gets full. */
+static void
+tell_of_room(struct sc_store *store, const struct sc_apply *apply, char *why,
+             size_t why_size)
+{
+    uint64_t left = sc_room_left(store);
+
+    if (apply->refused_full > 0 && !store->full) {
+        store->full = 1;
+        if (why[0] == '\0') {
+            snprintf(why, why_size, "no room for messages: the %llu MiB that "
+                     "are left are kept for deletions",
+                     (unsigned long long) (left >> 20));
+        }
+    } else if (apply->refused_full == 0 && left > store->room.reserve) {
+        store->full = 0;
     }
 }
 
@@ -419,7 +591,7 @@ bound_replay(struct sc_store *store, size_t appends, char *why,
              size_t why_size)
 {
     if (appends == 0
-        || store->last_place + appends - store->indexed_to <= SC_REPLAY_MAX)
+        || store->last_serial + appends - store->indexed_to <= SC_REPLAY_MAX)
     {
         return SC_E_NONE;
     }
@@ -431,41 +603,48 @@ int
 sc_lmdb_apply(struct sc_store *store, struct sc_op *ops, char *why,
               size_t why_size)
 {
+    struct work        work = { .ops = ops };
     struct sc_apply    apply = { .store = store };
     enum sc_error_code error;
-    int                write_cursors = sc_cursors_due(store);
+    unsigned           pages;
 
     why[0] = '\0';
+    work.appends = count(ops, SC_OP_APPEND);
+    work.cursors = sc_cursors_due(store);
 
-    error = bound_replay(store, count(ops, SC_OP_APPEND), why, why_size);
+    error = bound_replay(store, work.appends, why, why_size);
+    if (error == SC_E_NONE && (ops != NULL || work.cursors)) {
+        if (ops != NULL) {
+            work.pages = sc_checkpoint_pace(store, work.appends);
+        }
+
+        error = attempt(&apply, &work, 0, why, why_size);
+
+        /* Less room than was thought: what frees some must not wait for what
+         * takes it. */
+        if (error == SC_E_STORAGE_FULL) {
+            work.pages = 0;
+            error = attempt(&apply, &work, 1, why, why_size);
+        }
+    }
+
     if (error != SC_E_NONE) {
+        store->failed++;
         return fail_all(ops, error);
     }
 
-    apply.txn = sc_txn_write(store->db);
-    apply.last_place = store->last_place;
-    apply.customers = store->customers;
-
-    error = transact(&apply, ops, write_cursors, why, why_size);
-    if (error != SC_E_NONE) {
-        sc_hot_rollback(&store->hot);
-        return fail_all(ops, error);
+    if (apply.txn != NULL) {
+        publish(&apply, &work);
     }
 
-    publish(&apply, ops, write_cursors);
-    upkeep(store, why, why_size);
+    pages = IDLE_PAGES;
+    if (ops != NULL) {
+        pages = work.pages > SC_STEP_PAGES ? work.pages - SC_STEP_PAGES : 0;
+    }
+
+    tell_of_room(store, &apply, why, why_size);
+    upkeep(store, pages, why, why_size);
+    store->refused_full += apply.refused_full;
+    store->refused_quota += apply.refused_quota;
     return 0;
-}
-
-int64_t
-sc_lmdb_wants(struct sc_store *store)
-{
-    int64_t cursors = sc_cursors_wait(store);
-    int64_t removals = sc_removals_wait(store);
-
-    if (cursors < 0 || removals < 0) {
-        return cursors < 0 ? removals : cursors;
-    }
-
-    return cursors < removals ? cursors : removals;
 }

@@ -33,8 +33,9 @@
 
 #define CHECKPOINT_EVERY 64u
 
-static _Thread_local int applying;
-static _Thread_local int in_checkpoint;
+/* What the commit thread is at: its own list, or a part of upkeep. */
+static _Thread_local int         applying;
+static _Thread_local const char *part = "";
 
 static void
 step(const char *name)
@@ -56,12 +57,13 @@ step(const char *name)
 }
 
 static void
-commit_step(const char *plain, const char *of_checkpoint)
+commit_step(const char *name)
 {
-    if (in_checkpoint) {
-        step(of_checkpoint);
-    } else if (applying) {
-        step(plain);
+    char full[64];
+
+    if (applying) {
+        snprintf(full, sizeof(full), "%s%s", part, name);
+        step(full);
     }
 }
 
@@ -125,7 +127,7 @@ __wrap_sc_txn_write(struct sc_db *db)
 {
     struct sc_txn *txn = __real_sc_txn_write(db);
 
-    commit_step("begun", "checkpoint-begun");
+    commit_step("begun");
     return txn;
 }
 
@@ -137,9 +139,9 @@ __wrap_sc_txn_commit(struct sc_txn *txn, char *why, size_t why_size)
 {
     enum sc_error_code error;
 
-    commit_step("put", "checkpoint-put");
+    commit_step("put");
     error = __real_sc_txn_commit(txn, why, why_size);
-    commit_step("committed", "checkpoint-committed");
+    commit_step("committed");
     return error;
 }
 
@@ -151,28 +153,60 @@ __wrap_sc_hot_publish(struct sc_hot *hot)
 {
     __real_sc_hot_publish(hot);
     if (applying) {
-        step("published");
+        commit_step("published");
     } else {
         step("replayed");
     }
 }
 
-enum sc_error_code __real_sc_checkpoint(struct sc_store *, char *, size_t);
-enum sc_error_code __wrap_sc_checkpoint(struct sc_store *, char *, size_t);
+/* A checkpoint goes along with a list, from the moment at which its pages are
+ * put. */
+void __real_sc_checkpoint_put(struct sc_store *, struct sc_txn *, unsigned);
+void __wrap_sc_checkpoint_put(struct sc_store *, struct sc_txn *, unsigned);
 
-enum sc_error_code
-__wrap_sc_checkpoint(struct sc_store *store, char *why, size_t why_size)
+void
+__wrap_sc_checkpoint_put(struct sc_store *store, struct sc_txn *txn,
+                         unsigned pages)
 {
-    enum sc_error_code error;
+    part = "checkpoint-";
+    commit_step("begun");
+    __real_sc_checkpoint_put(store, txn, pages);
+}
 
-    in_checkpoint = 1;
-    error = __real_sc_checkpoint(store, why, why_size);
-    in_checkpoint = 0;
-    if (applying) {
+void __real_sc_checkpoint_committed(struct sc_store *);
+void __wrap_sc_checkpoint_committed(struct sc_store *);
+
+void
+__wrap_sc_checkpoint_committed(struct sc_store *store)
+{
+    uint64_t indexed_to = store->indexed_to;
+
+    __real_sc_checkpoint_committed(store);
+    if (store->indexed_to > indexed_to) {
         step("checkpointed");
     }
-    return error;
+    part = "";
 }
+
+/* The parts of upkeep that have transactions of their own. */
+#define PART(function, name)                                                  \
+    enum sc_error_code __real_##function(struct sc_store *, char *, size_t);  \
+    enum sc_error_code __wrap_##function(struct sc_store *, char *, size_t);  \
+                                                                              \
+    enum sc_error_code                                                        \
+    __wrap_##function(struct sc_store *store, char *why, size_t why_size)     \
+    {                                                                         \
+        enum sc_error_code error;                                             \
+                                                                              \
+        part = name;                                                          \
+        error = __real_##function(store, why, why_size);                      \
+        part = "";                                                            \
+        return error;                                                         \
+    }
+
+PART(sc_removals_step, "removal-")
+PART(sc_expiry_step, "expiry-")
+PART(sc_purge_step, "purge-")
 
 int __real_uv_async_send(uv_async_t *);
 int __wrap_uv_async_send(uv_async_t *);
@@ -229,13 +263,13 @@ fdatasync(int fd)
         *(void **) &real = dlsym(RTLD_NEXT, "fdatasync");
     }
 
-    commit_step("written", "checkpoint-written");
+    commit_step("written");
     if (sync_fails()) {
         errno = EIO;
         return -1;
     }
     rc = real(fd);
-    commit_step("synced", "checkpoint-synced");
+    commit_step("synced");
     return rc;
 }
 

@@ -86,6 +86,7 @@ memory_open(const struct sc_store_options *options, char *why,
     }
 
     store->open = 1;
+    store->days = options->days ? options->days : 90;
     return store;
 }
 
@@ -228,7 +229,7 @@ same_as_stored(const struct customer *customer, const struct sc_op *op)
 {
     const struct roster *roster;
 
-    if (customer->n_rosters != op->account.version) {
+    if (customer->erased || customer->n_rosters != op->account.version) {
         return 0;
     }
 
@@ -322,6 +323,7 @@ do_register(struct sc_store *store, struct sc_op *op)
     customer->number = store->n_customers;
     memcpy(customer->cid, op->account.cid, 32);
     memcpy(customer->account_id, op->account.account_id, 32);
+    customer->days = store->days;
     put_account(customer, op);
     return SC_E_NONE;
 }
@@ -337,7 +339,7 @@ do_account(struct sc_store *store, struct sc_op *op)
         return SC_E_BAD_WRAPS;
     }
 
-    if (customer == NULL
+    if (customer == NULL || customer->erased
         || !same_id(customer->account_id, op->account.account_id))
     {
         return SC_E_NOT_FOUND;
@@ -618,6 +620,61 @@ do_delete(struct sc_store *store, struct sc_op *op)
 }
 
 
+static enum sc_error_code
+do_erase(struct sc_store *store, struct sc_op *op)
+{
+    struct customer *customer = find(store, op->erase.cid, NULL);
+
+    op->erase.customer = 0;
+    op->erase.repeated = customer != NULL && customer->erased;
+
+    if (customer == NULL
+        || (!customer->erased && op->erase.account_id != NULL
+            && !same_id(customer->account_id, op->erase.account_id)))
+    {
+        return SC_E_NOT_FOUND;
+    }
+
+    if (!customer->erased) {
+        customer->erased = 1;
+        op->erase.customer = customer->number;
+    }
+
+    return SC_E_NONE;
+}
+
+static enum sc_error_code
+do_limits(struct sc_store *store, struct sc_op *op)
+{
+    const struct sc_quotas *quotas = &op->limits.quotas;
+    struct customer        *customer = find(store, op->limits.cid, NULL);
+
+    if (customer == NULL || customer->erased) {
+        return SC_E_NOT_FOUND;
+    }
+
+    if (op->limits.set & SC_SET_DAYS) {
+        if (!sc_store_is_class(op->limits.days)) {
+            return SC_E_INTERNAL;
+        }
+        customer->days = op->limits.days;
+    }
+
+#define SET(bit, member)                                                      \
+    if (op->limits.set & (bit)) {                                             \
+        customer->quotas.member = quotas->member;                             \
+    }
+    SET(SC_SET_BYTES, bytes)
+    SET(SC_SET_MESSAGES, messages)
+    SET(SC_SET_SESSIONS, sessions)
+    SET(SC_SET_FIRST_BYTES, first_bytes)
+    SET(SC_SET_FIRST_MESSAGES, first_messages)
+#undef SET
+
+    return SC_E_NONE;
+}
+
+
 /* --- applying ------------------------------------------------------------ */
 
 static enum sc_error_code
@@ -637,6 +694,10 @@ apply_one(struct sc_store *store, struct sc_op *op)
         return SC_E_NONE;
     case SC_OP_DELETE:
         return do_delete(store, op);
+    case SC_OP_ERASE:
+        return do_erase(store, op);
+    case SC_OP_LIMITS:
+        return do_limits(store, op);
     }
 
     return SC_E_INTERNAL;
@@ -672,6 +733,8 @@ const struct sc_engine sc_engine_memory = {
     .apply = memory_apply,
     .wants = memory_wants,
     .customer = memory_customer,
+    .limits = memory_limits,
+    .customers = memory_customers,
     .account = memory_account,
     .wrap = memory_wrap,
     .roster = memory_roster,

@@ -33,7 +33,7 @@ memory_customer(struct sc_store *store, const uint8_t cid[32],
     for (i = 0; i < store->n_customers && !found; i++) {
         const struct customer *customer = store->customers[i];
 
-        found = same_id(customer->cid, cid);
+        found = !customer->erased && same_id(customer->cid, cid);
         if (found) {
             out->number = customer->number;
             out->head = customer->n_messages;
@@ -46,13 +46,86 @@ memory_customer(struct sc_store *store, const uint8_t cid[32],
     return found;
 }
 
+static void
+count(const struct customer *customer, struct sc_limits *out)
+{
+    const struct session *session;
+    size_t                i;
+
+    for (i = 0; i < customer->n_messages; i++) {
+        if (!customer->messages[i].session->deleted) {
+            out->messages++;
+            out->bytes += customer->messages[i].envelope.n;
+        }
+    }
+
+    for (session = customer->sessions; session; session = session->next) {
+        if (!session->deleted) {
+            out->sessions++;
+            out->bytes += session->hello.n;
+        }
+    }
+}
+
+int
+memory_limits(struct sc_store *store, const uint8_t cid[32],
+              struct sc_limits *out)
+{
+    size_t i;
+    int    found = 0;
+
+    memset(out, 0, sizeof(*out));
+    pthread_mutex_lock(&store->lock);
+
+    for (i = 0; i < store->n_customers && !found; i++) {
+        const struct customer *customer = store->customers[i];
+
+        found = !customer->erased && same_id(customer->cid, cid);
+        if (found) {
+            out->days = customer->days;
+            out->quotas = customer->quotas;
+            count(customer, out);
+        }
+    }
+
+    pthread_mutex_unlock(&store->lock);
+    return found;
+}
+
+int
+memory_customers(struct sc_store *store, uint64_t from, uint8_t (*cids)[32],
+                 int n, uint64_t *next)
+{
+    size_t i;
+    int    found = 0;
+
+    *next = 0;
+    pthread_mutex_lock(&store->lock);
+
+    for (i = from ? from - 1 : 0; i < store->n_customers; i++) {
+        if (store->customers[i]->erased) {
+            continue;
+        }
+        if (found == n) {
+            *next = i + 1;
+            break;
+        }
+        memcpy(cids[found++], store->customers[i]->cid, 32);
+    }
+
+    pthread_mutex_unlock(&store->lock);
+    return found;
+}
+
 static const struct customer *
 customer_of_account(const struct sc_store *store, const uint8_t *account_id)
 {
     size_t i;
 
     for (i = 0; i < store->n_customers; i++) {
-        if (same_id(store->customers[i]->account_id, account_id)) {
+        if (!store->customers[i]->erased
+            && same_id(store->customers[i]->account_id, account_id))
+        {
             return store->customers[i];
         }
     }

@@ -70,6 +70,9 @@ struct customer {
     uint8_t         cid[32];
     uint8_t         account_id[32];
     uint64_t        number;
+    int             erased;      /* its names stay taken */
+    uint16_t        days;
+    struct sc_quotas quotas;
     uint64_t        generation;
     struct blob     account;
     struct roster  *rosters;     /* of version 1, 2, ... */
@@ -88,6 +91,7 @@ struct sc_store {
     struct sc_store        *next;
     char                   *path;
     int                     open;
+    uint16_t                days;
     pthread_mutex_t         lock;
     uint8_t                 salt[32];
     struct customer       **customers;   /* of number 1, 2, ... */
@@ -113,6 +117,7 @@ static inline struct customer *
 customer_of(const struct sc_store *store, uint64_t number)
 {
     return number > 0 && number <= store->n_customers
+           && !store->customers[number - 1]->erased
            ? store->customers[number - 1] : NULL;
 }
 
@@ -145,6 +150,10 @@ sender_of(const struct session *session, const uint8_t *signkey_id)
 /* The functions of store.h that read, in memory_read.c. */
 int memory_customer(struct sc_store *store, const uint8_t cid[32],
                     struct sc_customer *out);
+int memory_limits(struct sc_store *store, const uint8_t cid[32],
+                  struct sc_limits *out);
+int memory_customers(struct sc_store *store, uint64_t from,
+                     uint8_t (*cids)[32], int n, uint64_t *next);
 int memory_account(struct sc_store *store, const uint8_t account_id[32],
                    uint8_t cid[32], struct sc_blob_out *record);
 int memory_wrap(struct sc_store *store, const uint8_t account_id[32],

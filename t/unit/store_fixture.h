@@ -185,6 +185,33 @@ apply_one(struct fixture *f, struct sc_op *op)
     return op->error;
 }
 
+/* Whether nothing is to be done now or soon. */
+static inline int
+fixture_idle(const struct fixture *f)
+{
+    int64_t ms = sc_store_wants(f->store);
+
+    return ms < 0 || ms > 1000;
+}
+
+/* As the commit thread does while nothing comes.  Returns the calls. */
+static inline unsigned
+fixture_settle(struct fixture *f)
+{
+    int64_t  ms;
+    unsigned n;
+
+    for (n = 0; !fixture_idle(f); n++) {
+        ms = sc_store_wants(f->store);
+        usleep((useconds_t) ms * 1000 + 1000);
+        assert_int_equal(sc_store_apply(f->store, NULL, f->why, WHY), 0);
+        assert_string_equal(f->why, "");
+        assert_true(n < 1000);
+    }
+
+    return n;
+}
+
 
 /* --- accounts ------------------------------------------------------------ */
 

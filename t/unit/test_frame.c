@@ -334,7 +334,7 @@ test_errors(void **state)
         }
     }
 
-    assert_int_equal(n, 30);
+    assert_int_equal(n, 32);
     assert_string_equal(sc_error_info(SC_E_BAD_FRAME)->name, "bad-frame");
     assert_int_equal(sc_error_info(SC_E_BAD_FRAME)->close, 1007);
 }

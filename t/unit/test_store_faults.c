@@ -128,16 +128,30 @@ put_meta(struct fixture *f, const char *key, const void *value, size_t n)
 }
 
 static void
-test_newer_schema(void **state)
+refuse_schema(struct fixture *f, uint8_t number, const char *part)
 {
-    static const uint8_t newer[8] = { 0, 0, 0, 0, 0, 0, 0, 99 };
-    struct fixture      *f = *state;
+    uint8_t schema[8] = { 0 };
+    char    text[32];
 
+    schema[7] = number;
+    snprintf(text, sizeof(text), "has schema %u", number);
     sc_store_close(f->store);
     f->store = NULL;
-    put_meta(f, "schema", newer, sizeof(newer));
-    assert_open_fails(f, "has schema 99");
-    assert_open_fails(f, "newer version");
+    put_meta(f, "schema", schema, sizeof(schema));
+    assert_open_fails(f, text);
+    assert_open_fails(f, part);
+}
+
+static void
+test_newer_schema(void **state)
+{
+    refuse_schema(*state, SC_DB_SCHEMA + 1, "newer version");
+}
+
+static void
+test_older_schema(void **state)
+{
+    refuse_schema(*state, SC_DB_SCHEMA - 1, "older version");
 }
 
 static void
@@ -216,7 +230,8 @@ test_makes_directory(void **state)
 
 /* What a failed list must have left as it was. */
 static void
-assert_as_before(struct fixture *f, const struct chat *visitor)
+assert_as_before(struct fixture *f, const struct chat *visitor,
+                 uint64_t cursor)
 {
     struct sc_customer     customer;
     struct sc_session_info info;
@@ -231,7 +246,7 @@ assert_as_before(struct fixture *f, const struct chat *visitor)
                                       visitor->sid, visitor->key, &info), 1);
     assert_int_equal(info.seq, visitor->seq);
     assert_int_equal(info.head, visitor->seq);
-    assert_int_equal(info.cursor, 0);
+    assert_int_equal(info.cursor, cursor);
     assert_int_equal(sc_store_session(f->store, visitor->customer,
                                       name_of('s', 2), visitor->key, &info),
                      0);
@@ -322,14 +337,28 @@ test_disk_full(void **state)
     chat_init(&visitor, register_customer(f, 1), 1, 0);
     send_many(f, &visitor, 3);
 
+    /* What takes room is refused, and what takes none is not. */
     for (i = 0; i < 3; i++) {
         write_error = ENOSPC;
-        assert_int_equal(apply_mixed(f, &visitor, &mixed), -1);
+        assert_int_equal(apply_mixed(f, &visitor, &mixed), 0);
         write_error = 0;
-        assert_all_failed(&mixed, SC_E_STORAGE_FULL);
+        assert_int_equal(mixed.known.op.error, SC_E_STORAGE_FULL);
+        assert_int_equal(mixed.fresh.op.error, SC_E_STORAGE_FULL);
+        assert_int_equal(mixed.account.op.error, SC_E_STORAGE_FULL);
+        assert_int_equal(mixed.of_new.op.error, SC_E_NOT_HERE);
+        assert_int_equal(mixed.gap.op.error, SC_E_SEQ_GAP);
+        assert_int_equal(mixed.cursor.error, SC_E_NONE);
         assert_why(f, "No space left");
-        assert_as_before(f, &visitor);
+        assert_as_before(f, &visitor, 1);
     }
+
+    /* Where not even that can be written, nothing is. */
+    account_op(&mixed.account, SC_OP_ACCOUNT, 1, 2, 2);
+    write_error = ENOSPC;
+    assert_int_equal(apply_one(f, &mixed.account.op), SC_E_STORAGE_FULL);
+    write_error = 0;
+    assert_why(f, "No space left");
+    assert_as_before(f, &visitor, 1);
 
     assert_mixed_works(f, &visitor, &mixed);
     fixture_reopen(f);
@@ -405,19 +434,19 @@ test_sync_failed(void **state)
     sync_error = 0;
     assert_all_failed(&mixed, SC_E_STORAGE_FAILED);
     assert_why(f, "Input/output error");
-    assert_as_before(f, &visitor);
+    assert_as_before(f, &visitor, 0);
 
     assert_int_equal(apply_mixed(f, &visitor, &mixed), -1);
     assert_all_failed(&mixed, SC_E_STORAGE_FAILED);
     assert_why(f, "reopened");
-    assert_as_before(f, &visitor);
+    assert_as_before(f, &visitor, 0);
 
     memcpy(cursor, name_of('d', 1), 32);
     assert_int_equal(set_cursor(f, visitor.customer, 0, cursor, 1),
                      SC_E_STORAGE_FAILED);
 
     fixture_reopen(f);
-    assert_as_before(f, &visitor);
+    assert_as_before(f, &visitor, 0);
     assert_mixed_works(f, &visitor, &mixed);
 }
 
@@ -437,20 +466,21 @@ test_write_failed(void **state)
     assert_all_failed(&mixed, SC_E_STORAGE_FAILED);
     assert_int_equal(apply_mixed(f, &visitor, &mixed), -1);
     fixture_reopen(f);
-    assert_as_before(f, &visitor);
+    assert_as_before(f, &visitor, 0);
     assert_mixed_works(f, &visitor, &mixed);
 }
 
-/* A checkpoint that fails: the messages stand, the log is told, and the next
- * attempt catches up. */
+/* A checkpoint goes along with messages, at no sync of its own.  When it
+ * fails with them, the next attempt catches up. */
 static void
 test_checkpoint_failed(void **state)
 {
-    struct fixture    *f = *state;
-    struct chat        visitor;
-    struct message_op  m;
-    struct sc_customer customer;
-    unsigned           i;
+    struct fixture          *f = *state;
+    struct chat              visitor;
+    struct message_op        m;
+    struct sc_store_counters counters;
+    struct sc_customer       customer;
+    unsigned                 i;
 
     sc_store_close(f->store);
     f->options.checkpoint_every = 10;
@@ -458,22 +488,19 @@ test_checkpoint_failed(void **state)
     chat_init(&visitor, register_customer(f, 1), 1, 0);
 
     for (i = 1; i <= 40; i++) {
-        message_op(&m, &visitor);
-        m.op.next = NULL;
-        syncs = 0;
-        full_after_syncs = i == 10 ? 1 : 0;
-        assert_int_equal(sc_store_apply(f->store, &m.op, f->why, WHY), 0);
-        assert_int_equal(m.op.error, SC_E_NONE);
-        full_after_syncs = 0;
-        chat_sent(&visitor, &m);
-
-        if (i == 10) {
-            assert_why(f, "no checkpoint: ");
+        if (i % 10 == 1) {
+            message_op(&m, &visitor);
+            write_error = ENOSPC;
+            assert_int_equal(apply_one(f, &m.op), SC_E_STORAGE_FULL);
+            write_error = 0;
             assert_why(f, "No space left");
-        } else {
-            assert_string_equal(f->why, "");
         }
-        assert_int_equal(syncs, i == 20 || i == 30 || i == 40 ? 2 : 1);
+
+        syncs = 0;
+        (void) send_next(f, &visitor);
+        assert_int_equal(syncs, 1);
+        sc_store_counters(f->store, &counters);
+        assert_true(counters.unindexed <= 11);
     }
 
     fixture_reopen(f);
@@ -530,12 +557,13 @@ test_lingering_cursor(void **state)
 /* --- damage -------------------------------------------------------------- */
 
 static void
-append_entry(struct fixture *f, uint64_t place, const struct sc_entry *entry)
+append_entry(struct fixture *f, uint64_t serial, const struct sc_entry *entry)
 {
     struct sc_db  *db = sc_db_open(f->dir, f->options.map_size, f->why, WHY);
     struct sc_txn *txn = sc_txn_write(db);
     size_t         n = entry ? sc_entry_size(entry) : 20;
-    uint8_t       *out = sc_txn_append(txn, SC_DB_LOG_90, place, n);
+    uint8_t       *out = sc_txn_append(txn, SC_DB_LOG_90,
+                                          sc_place_of(serial, 2), n);
 
     assert_non_null(out);
     memset(out, 0, n);
@@ -562,14 +590,15 @@ test_damaged_log(void **state)
 
     for (i = 0; i < 5; i++) {
         entry = (struct sc_entry) {
-            .position = 4, .customer = 1, .ordinal = 4, .prev = 3, .seq = 4,
+            .position = 4, .customer = 1, .ordinal = 4, .seq = 4,
+            .prev = sc_place_of(3, 2),
             .sid = name, .signkey_id = name, .id = name
         };
         switch (i) {
         case 0: entry.position = 5; break;
         case 1: entry.customer = 2; break;
         case 2: entry.ordinal = 1; break;
-        case 3: entry.prev = 2; break;
+        case 3: entry.prev = sc_place_of(2, 2); break;
         default: break;
         }
 
@@ -577,7 +606,7 @@ test_damaged_log(void **state)
         sc_store_close(f->store);
         f->store = NULL;
         append_entry(f, 4, i < 4 ? &entry : NULL);
-        assert_open_fails(f, "behind place 3 is damaged");
+        assert_open_fails(f, "behind serial 3 is damaged");
 
         (void) fixture_teardown(state);
         assert_int_equal(fixture_setup(state), 0);
@@ -593,6 +622,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         STORE_TEST(test_second_open),
         STORE_TEST(test_newer_schema),
+        STORE_TEST(test_older_schema),
         STORE_TEST(test_no_schema),
         STORE_TEST(test_no_database),
         STORE_TEST(test_bad_directory),

@@ -5,8 +5,8 @@ import { copy, fromHex, toHex, type Bytes } from "../wire/bytes.ts";
 import { decodeEnvelope } from "../wire/envelope.ts";
 import {
   decodeDeleted, decodeDeliver, decodeSignalled,
-  E_NOT_FOUND, E_SEQ_CONFLICT, E_SEQ_GAP, E_SEQ_OLD, E_SESSION_DELETED,
-  E_STORAGE_FULL, E_UNKNOWN_ROSTER,
+  E_NOT_FOUND, E_QUOTA_FULL, E_REPLY_FIRST, E_SEQ_CONFLICT, E_SEQ_GAP,
+  E_SEQ_OLD, E_SESSION_DELETED, E_STORAGE_FULL, E_UNKNOWN_ROSTER,
   type DeliverFrame, type ReadyFrame,
 } from "../wire/frames.gen.ts";
 import { AlarmError } from "./alarm.ts";
@@ -182,6 +182,8 @@ export class Exchange {
         return;
       case E_SEQ_GAP:
       case E_STORAGE_FULL:
+      case E_QUOTA_FULL:
+      case E_REPLY_FIRST:
         this.#later(out.sid);
         return;
       default:
