@@ -15,6 +15,7 @@
 #include <sys/mman.h>
 
 #include "store.h"
+#include "vault.h"
 
 #define LINKS       4
 #define CUSTOMERS   10
@@ -56,8 +57,9 @@ configure(void)
     assert_non_null(f);
     fprintf(f, "[service]\norigin = %s\nregistration = open\n"
             "[link]\nlisten = %s\nmode = 0600\n"
-            "[store]\npath = %s/store\nmap_size = 1g\n"
-            "[log]\nlevel = warn\nfile = %s\n", ORIGIN, D.sock, D.dir, D.log);
+            "[store]\npath = %s/store\nmap_size = 1g\nvault_key = %s/key\n"
+            "[log]\nlevel = warn\nfile = %s\n", ORIGIN, D.sock, D.dir, D.dir,
+            D.log);
     fclose(f);
 }
 
@@ -220,6 +222,9 @@ write_first(int n)
     struct sc_store        *store;
     char                    path[80], why[256];
 
+    snprintf(path, sizeof(path), "%s/key", D.dir);
+    options.vault = sc_vault_load(path, why, sizeof(why));
+    assert_non_null(options.vault);
     snprintf(path, sizeof(path), "%s/store", D.dir);
     options.path = path;
     store = sc_store_open(&options, why, sizeof(why));
@@ -253,6 +258,7 @@ write_first(int n)
     }
 
     sc_store_close(store);
+    sc_vault_free(options.vault);
 }
 
 static void
