@@ -125,6 +125,59 @@ close_owners(struct sc_live *customer, const struct sc_stream *but)
 }
 
 
+/* Whoever is paused, or behind a full link, learns of it when it comes again
+ * or with the next message. */
+static void
+show_roster_to(const struct sc_queue *queue, struct sc_body *frame)
+{
+    struct sc_stream *stream, *next;
+
+    for (stream = queue->streams; stream; stream = next) {
+        next = stream->queue_next;
+
+        if (sc_stream_may_send(stream) && sc_link_has_room(stream->link)) {
+            sc_stream_send(stream, 0, NULL, 0, frame, frame->bytes, frame->n);
+        }
+    }
+}
+
+
+static void
+show_roster_to_session(struct sc_map_node *node, void *frame)
+{
+    show_roster_to(&sc_map_entry(node, struct sc_session_live, node)->queue,
+                   frame);
+}
+
+
+/* Devices and visitors who are connected use a new roster at once. */
+static void
+show_roster(struct sc_live *customer)
+{
+    struct sc_bytes         roster = customer->present.roster.bytes;
+    uint8_t                 list[2 + SC_ROSTER_MAX];
+    struct sc_writer        w = sc_writer_of(list, sizeof(list));
+    struct sc_blob          blob = { .bytes = roster };
+    struct sc_frame_rosters rosters = { .next = 0 };
+    struct sc_body         *frame;
+
+    sc_blob_put(&w, &blob);
+    rosters.rosters = (struct sc_list) {
+        .p = list, .n = (size_t) (w.p - list), .count = 1
+    };
+
+    frame = sc_body_new(NULL, SC_FRAME_HEADER + 10 + rosters.rosters.n);
+    if (frame == NULL) {
+        return;
+    }
+
+    frame->n = sc_rosters_encode(frame->bytes, frame->n, 0, &rosters);
+    show_roster_to(&customer->devices, frame);
+    sc_map_walk(&customer->sessions, show_roster_to_session, frame);
+    sc_body_drop(frame);
+}
+
+
 void
 sc_customer_changed(struct sc_live *customer, struct sc_bytes roster,
                     int generation_rose, const struct sc_stream *by)
@@ -146,6 +199,7 @@ sc_customer_changed(struct sc_live *customer, struct sc_bytes roster,
     /* Closing a stream may give the last reference back. */
     sc_customer_ref(customer);
     close_removed(customer);
+    show_roster(customer);
 
     if (generation_rose) {
         close_owners(customer, by);

@@ -225,7 +225,8 @@ enum sc_role { SC_ROLES(SC_ROLE_ENUM) SC_ROLE_COUNT };
     F(U8,  kdf_id)                                                            \
     F(B16, server_salt)
 
-/* next: the version to ask for next, 0 when there are no more. */
+/* next: the version to ask for next, 0 when there are no more.  With tag 0,
+ * unasked: the customer's new roster, to devices and visitors. */
 #define SC_ROSTERS_FIELDS(F)                                                  \
     F(U64, next)                                                              \
     F(LIST_blob, rosters)

@@ -376,6 +376,24 @@ expect_ready(struct client *c, uint8_t role)
     answer_free(&a);
 }
 
+/* The roster that replaced the one of READY, unasked. */
+static inline void
+expect_roster(struct client *c, const struct owner *o)
+{
+    struct sc_frame_rosters rosters;
+    struct sc_blob          blob;
+    struct answer           a = expect_frame(c, SC_FRAME_ROSTERS);
+
+    assert_int_equal(a.frame.tag, 0);
+    assert_true(sc_rosters_decode(a.frame.body, &rosters));
+    assert_int_equal(rosters.next, 0);
+    assert_int_equal(rosters.rosters.count, 1);
+    assert_true(sc_blob_next(&rosters.rosters, &blob));
+    assert_int_equal(blob.bytes.n, o->roster_n);
+    assert_memory_equal(blob.bytes.p, o->roster, o->roster_n);
+    answer_free(&a);
+}
+
 static inline void
 device_login(struct client *c, struct peer *peer, const struct owner *o,
              int device)

@@ -400,6 +400,7 @@ test_removed(void **state)
     expect_done(&owner);
     expect_close(&removed, 1008, "device-removed");
     expect_close(&thief, 1008, "login-replaced");
+    expect_roster(&kept, &next);
 
     client_open(&c, &P, o.cid);
     ask_auth(&c, SC_ROLE_DEVICE, o.devices[0].id, o.devices[0].sk, NULL, 0);
@@ -468,6 +469,7 @@ test_vault(void **state)
     owner_next(&o, 1);
     ask_account_put(&owner, &o);
     expect_done(&owner);
+    expect_roster(&device, &o);
     owner_login(&recovery, &P, &o, SC_ROLE_RECOVERY);
     expect_vault(&recovery, &o, 0, "!123456");
     expect_vault(&recovery, &o, 2, "!123456");

@@ -161,6 +161,10 @@ test_devices_and_tabs(void **state)
     ask_account_put(&c, &o);
     done = expect_frame(&c, SC_FRAME_DONE);
     answer_free(&done);
+    expect_roster(&one, &o);
+    expect_roster(&tab_a, &o);
+    expect_roster(&tab_b, &o);
+    expect_roster(&stranger, &o);
 
     device_login(&two, &P, &o, 1);
     assert_int_equal(two.cursor, 0);

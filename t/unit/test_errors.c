@@ -412,6 +412,7 @@ test_roster_without_device(void **state)
     ask_account_put(&c, &O);
     a = expect_frame(&c, SC_FRAME_DONE);
     answer_free(&a);
+    expect_roster(&visitor, &O);
 
     device_login(&device, &P, &O, 1);
     expect_deliver(&device, &letter, &v);
