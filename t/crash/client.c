@@ -331,7 +331,9 @@ prove(struct conn *conn, const struct sc_frame *frame)
     const struct keys         *device = &o->devices[READER];
     struct sc_frame_challenge  challenge;
     struct client              c = { .peer = NULL };
-    const uint8_t             *subject = o->account_id, *sk = o->login.sk;
+    const uint8_t             *subject = o->account_id;
+    const uint8_t             *sk = customer->replaced
+                                    ? customer->next.login.sk : o->login.sk;
     struct sc_bytes            hello = { NULL, 0 };
     uint8_t                    sig[64];
 
@@ -357,12 +359,25 @@ prove(struct conn *conn, const struct sc_frame *frame)
          .sig = sig, .release = zeros, .hello = hello);
 }
 
+/* Whoever lost the answer to a change of the login tries the new one. */
+static int
+may_be_replaced(const struct conn *conn, const struct sc_frame_error *error)
+{
+    return error->code == SC_E_AUTH_FAILED && conn->role == SC_ROLE_PASSWORD
+           && conn->customer->changing && !conn->customer->replaced;
+}
+
 static void
-on_error(const struct sc_frame *frame)
+on_error(struct conn *conn, const struct sc_frame *frame)
 {
     struct sc_frame_error error;
 
-    if (sc_error_decode(frame->body, &error) && sc_error_info(error.code)) {
+    if (sc_error_decode(frame->body, &error)
+        && may_be_replaced(conn, &error))
+    {
+        conn->customer->replaced = 1;
+        W.replaced++;
+    } else if (sc_error_decode(frame->body, &error) && sc_error_info(error.code)) {
         complain("%s", sc_error_info(error.code)->name);
         refuse("ERROR", error.code);
     } else {
@@ -394,12 +409,16 @@ on_frame(struct conn *conn, const struct sc_frame *frame)
         account_done(conn->customer);
         break;
     case SC_FRAME_ERROR:
-        on_error(frame);
+        on_error(conn, frame);
+        break;
+    case SC_FRAME_ROSTERS:
         break;
     default:
         refuse("frame", frame->type);
     }
 }
+
+static void conn_open(struct conn *conn, unsigned number);
 
 static void
 on_record(struct link *link, const struct sc_record *rec, const uint8_t *p)
@@ -411,6 +430,12 @@ on_record(struct link *link, const struct sc_record *rec, const uint8_t *p)
         if (rec->kind == SC_RECORD_PAUSE || rec->kind == SC_RECORD_RESUME) {
             link->paused = rec->kind == SC_RECORD_PAUSE;
         }
+
+    } else if (rec->kind == SC_RECORD_CLOSE && conn && !conn->ready
+               && conn->customer->replaced && conn == &conn->customer->owner)
+    {
+        link->conns[rec->stream] = NULL;
+        conn_open(conn, (unsigned) conn->link);
 
     } else if (conn == NULL || rec->kind == SC_RECORD_CLOSE) {
         refuse("CLOSE", rec->code);

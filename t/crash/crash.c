@@ -334,9 +334,10 @@ judge(void)
 static void
 report(void)
 {
-    printf("# seed %llu, %llu account changes, %llu delivered again before "
-           "an ACK, %llu blocks reverted\n", (unsigned long long) O.seed,
-           (unsigned long long) W.changes, (unsigned long long) W.again,
+    printf("# seed %llu, %llu account changes, %llu logins found replaced, "
+           "%llu delivered again before an ACK, %llu blocks reverted\n",
+           (unsigned long long) O.seed, (unsigned long long) W.changes,
+           (unsigned long long) W.replaced, (unsigned long long) W.again,
            (unsigned long long) W.reverted);
 
     if (O.must_lose) {

@@ -211,7 +211,12 @@ account_next(struct customer *customer)
         keys_make(&next->devices[2]);
     }
 
-    /* A device leaves with a new generation alone. */
+    /* A device leaves, and password and kit are replaced, with a new
+     * generation alone. */
+    if (next->n_devices == 2) {
+        keys_make(&next->login);
+        keys_make(&next->recovery);
+    }
     owner_next(next, next->n_devices == 2);
     customer->changing = 1;
 }
@@ -224,6 +229,7 @@ account_done(struct customer *customer)
     customer->before = customer->now;
     customer->now = customer->next;
     customer->changing = 0;
+    customer->replaced = 0;
     customer->changes++;
     W.changes++;
 

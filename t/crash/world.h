@@ -77,6 +77,7 @@ struct customer {
     struct owner       before;       /* what now took the place of */
     int                looking;      /* asked while it changed */
     int                changing;     /* next is not answered */
+    int                replaced;     /* but it has taken the login's place */
     int                asking;       /* unanswered on this connection */
     uint64_t           changes;
     struct roster_copy *rosters;     /* [version - 1], answered ones */
@@ -96,6 +97,7 @@ struct world {
     uint64_t         random;
 
     uint64_t         kills, stored, lost, twice, changes;
+    uint64_t         replaced;       /* logins found replaced after a kill */
     uint64_t         wrong;          /* other bytes, another place, disorder */
     uint64_t         refused;        /* ERROR or CLOSE that has no cause */
     uint64_t         late;           /* delivered behind a durable ACK */
