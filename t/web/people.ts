@@ -33,11 +33,10 @@ export class People {
   async customer(
     platform: Platform = nodePlatform(),
     address = this.#address,
+    account = "potter@example.org",
   ): Promise<Inbox> {
     const inbox = await this.device(platform, address);
-    this.kit = await inbox.register({
-      account: "potter@example.org", password: PASSWORD, suite: 2,
-    });
+    this.kit = await inbox.register({ account, password: PASSWORD, suite: 2 });
     await until("the inbox is connected", () => inbox.link === "ready");
     return inbox;
   }

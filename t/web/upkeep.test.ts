@@ -11,7 +11,7 @@ import { copy } from "../../web/src/wire/bytes.ts";
 import { decodeEnvelope } from "../../web/src/wire/envelope.ts";
 import * as f from "../../web/src/wire/frames.gen.ts";
 import {
-  HOUR, meets, PASSWORD, People, refusedAs, states, talk, texts,
+  HOUR, meets, PASSWORD, People, refusedAs, states, talk, texts, withTimers,
 } from "./people.ts";
 import { startProxy, type Proxy } from "./proxy.ts";
 import { startService, type RunningService } from "./service.ts";
@@ -330,6 +330,24 @@ describe("deleting", () => {
     await until("it is there", () => texts(chat).length === 2);
     assert.equal(chat.deleted, false);
     assert.equal(seen().deleted, false);
+    chat.close();
+  });
+});
+
+describe("a connection", () => {
+  test("is given up if nobody greets, and not once somebody did", async () => {
+    const OPEN_TIMEOUT = 15_000;
+    const { platform, due } = withTimers(OPEN_TIMEOUT);
+    const chat = await people.visitor(platform);
+    await chat.send("hello");
+    await until("stored", () => states(chat)[0] === "stored");
+    assert.equal(due(OPEN_TIMEOUT).length, 0);
+    proxy.tampering = { toClient: () => [] };
+    proxy.cut();
+    await until("it tries again", () => due(OPEN_TIMEOUT).length === 1);
+    proxy.tampering = {};
+    due(OPEN_TIMEOUT)[0]!();
+    await until("it is back", () => chat.link === "ready");
     chat.close();
   });
 });

@@ -159,10 +159,14 @@ export async function sessions(
   );
 }
 
-export async function vault(stream: Stream): Promise<f.VaultFrame> {
+/** generation 0: the present one. */
+export async function vault(
+  stream: Stream,
+  generation = 0,
+): Promise<f.VaultFrame> {
   return f.decodeVault(
     await stream.request((tag) =>
-      f.encodeVaultGet(tag, { generation: 0 }),
+      f.encodeVaultGet(tag, { generation }),
     ),
   );
 }

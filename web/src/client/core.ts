@@ -3,11 +3,12 @@
 // others write to the storage, tell it by a channel, and show what it tells.
 
 import { BodyKind } from "../wire/body.ts";
-import type { Bytes } from "../wire/bytes.ts";
+import { copy, type Bytes } from "../wire/bytes.ts";
+import { decodeRosters } from "../wire/frames.gen.ts";
 import { AlarmError } from "./alarm.ts";
 import { Connection, type Serve } from "./connection.ts";
 import { ClientError } from "./errors.ts";
-import type { Exchange } from "./exchange.ts";
+import { sourceOf, type Exchange } from "./exchange.ts";
 import type { Channel, Platform, Storage } from "./platform.ts";
 import { keys, type MessageRecord } from "./records.ts";
 import { Rosters, validity } from "./roster.ts";
@@ -217,28 +218,29 @@ export class Core {
     this.#tell({ kind: "told", what });
   }
 
+  /** What the service calls the customer's present roster. */
+  async present(stream: Stream, roster: Bytes | undefined): Promise<void> {
+    if (roster) await this.rosters.present(copy(roster), sourceOf(stream));
+    this.checkRoster();
+  }
+
   /** After a roster was pinned: whether one may send under it. */
-  checkRoster(warnBefore = 0): void {
+  checkRoster(): void {
     const now = this.#o.platform.now();
     const roster = this.rosters.highest;
     if (!roster) return;
-    const is = validity(roster, now);
-    const ending =
-      is === "ending" ||
-      (is === "valid" && roster.notAfter - now < warnBefore);
-    this.#set({ warning: ending ? "roster-ending" : undefined });
+    let { alarm } = this.status;
+    if (alarm?.code.startsWith("roster-")) alarm = undefined;
     try {
       this.rosters.usable(now);
-      if (this.status.alarm?.code.startsWith("roster-")) {
-        this.#set({ alarm: undefined });
-      }
     } catch (error) {
-      if (!(error instanceof AlarmError)) throw error;
-      this.alarm(error.alarm);
+      ({ alarm } = error as AlarmError);
     }
+    const ending = validity(roster, now) === "ending";
+    this.#set({ alarm, warning: ending ? "roster-ending" : undefined });
   }
 
-  alarm(alarm: Alarm): void {
+  alarm(alarm: Alarm | undefined): void {
     this.#set({ alarm });
   }
 
@@ -270,6 +272,8 @@ export class Core {
   }
 
   async #serve(stream: Stream, ready: () => void): Promise<boolean> {
+    stream.on.rosters = (body) =>
+      this.unwatched(this.present(stream, decodeRosters(body).rosters[0]?.bytes));
     try {
       return await this.#o.serve(stream, ready);
     } finally {

@@ -13,6 +13,7 @@ export type ClientErrorCode =
   | "bad-account-name" // not 3 to 64 of a-z 0-9 . _ @ + -
   | "bad-cid" // not 43 characters of base64url
   | "bad-secret-key" // mistyped: its checksum does not hold
+  | "bad-recovery-code" // likewise
   | "bad-text" // empty, or above 16 KiB of UTF-8
   | "wrong-credentials" // name, password or Secret Key: not told which
   | "account-taken"

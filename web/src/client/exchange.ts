@@ -24,23 +24,15 @@ const RETRY_MOST = 30_000;
 
 /** What a stream can be asked while messages are judged. */
 export function sourceOf(stream: Stream): Source {
-  const found = async (id: Bytes) => {
-    try {
-      return (await ask.rosters(stream, { id })).rosters;
-    } catch (error) {
-      ask.ignoring(E_NOT_FOUND, E_UNKNOWN_ROSTER)(error);
-      return [];
-    }
+  const page = async (asked: { id: Bytes } | { version: number }) =>
+    (await ask.rosters(stream, asked)).rosters.map(({ bytes }) => copy(bytes));
+  const none = (error: unknown): Bytes[] => {
+    ask.ignoring(E_NOT_FOUND, E_UNKNOWN_ROSTER)(error);
+    return [];
   };
   return {
-    async byId(id) {
-      const first = (await found(id))[0];
-      return first && copy(first.bytes);
-    },
-    async from(version) {
-      const page = await ask.rosters(stream, { version });
-      return page.rosters.map(({ bytes }) => copy(bytes));
-    },
+    byId: async (id) => (await page({ id }).catch(none))[0],
+    from: (version) => page({ version }),
   };
 }
 

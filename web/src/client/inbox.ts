@@ -1,27 +1,35 @@
 // The inbox's side: one device of a customer.
 
-import { readSecret, SECRET_KEY_BYTES } from "../crypto/kit.ts";
+import { RECOVERY_CODE_BYTES, readSecret, SECRET_KEY_BYTES } from "../crypto/kit.ts";
 import { accountName, safetyNumber, signkeyIdOf } from "../crypto/names.ts";
 import { Role } from "../wire/auth.ts";
 import {
   copy, fromBase64Url, fromHex, isZero, toBase64Url, toHex, ZERO_ID, type Bytes,
 } from "../wire/bytes.ts";
-import { decodeChecked, type SessionItem } from "../wire/frames.gen.ts";
+import {
+  decodeChecked, E_AUTH_FAILED, type SessionItem,
+} from "../wire/frames.gen.ts";
+import { CLOCK_TOLERANCE_MS } from "../wire/sizes.ts";
 import * as account from "./account.ts";
+import { AlarmError } from "./alarm.ts";
 import * as ask from "./ask.ts";
 import { Batch } from "./batch.ts";
 import { browserPlatform } from "./browser.ts";
+import { change, recover } from "./change.ts";
 import { Core } from "./core.ts";
 import { deviceListOf } from "./devices.ts";
 import { ClientError } from "./errors.ts";
 import { endsOfOutbox, Exchange, sourceOf } from "./exchange.ts";
 import type { InboxOptions } from "./index.ts";
-import { verifyHello } from "./judge.ts";
+import { deviceOf, verifyHello } from "./judge.ts";
+import { Keyring } from "./keyring.ts";
+import { keyOf } from "./owner.ts";
 import type { Platform } from "./platform.ts";
 import { keys } from "./records.ts";
 import { pinRoster, type KnownRoster } from "./roster.ts";
 import { Signals } from "./signals.ts";
-import { ServiceError, type Stream } from "./stream.ts";
+import { Stale } from "./stale.ts";
+import { ServiceError, Stream } from "./stream.ts";
 import { Transcript } from "./transcript.ts";
 import type {
   Alarm, CheckResult, Conversation, DeviceList, Inbox, Link, RecoveryKit,
@@ -29,7 +37,6 @@ import type {
 
 const NAME = "sealchat-inbox";
 const DEVICE = "device";
-const keyOf = (generation: number) => `key/${generation}`;
 /** The inbox warns this long before the roster ends. */
 const WARN_BEFORE = 60 * 86_400_000;
 
@@ -52,6 +59,9 @@ export class CustomerInbox implements Inbox {
   #device: account.Device | undefined;
   #deviceId = "";
   #devices: { readonly id: string; readonly list: DeviceList } | undefined;
+  #keyring: Keyring | undefined;
+  #stale: Stale | undefined;
+  #locked = false;
   #closed = false;
   #signals: Signals | undefined;
   /** Of this tab, while it owns the connection. */
@@ -83,7 +93,19 @@ export class CustomerInbox implements Inbox {
   }
 
   get warning(): "roster-ending" | undefined {
-    return this.#core?.status.warning;
+    const end = this.#core?.rosters.highest?.notAfter ?? Infinity;
+    const left = end - this.#platform.now();
+    return left < WARN_BEFORE && left >= -CLOCK_TOLERANCE_MS
+      ? "roster-ending"
+      : undefined;
+  }
+
+  get locked(): boolean {
+    return this.#locked;
+  }
+
+  get staleSince(): number | undefined {
+    return this.#stale?.since;
   }
 
   get devices(): DeviceList | undefined {
@@ -137,19 +159,28 @@ export class CustomerInbox implements Inbox {
 
   async login(options: Parameters<Inbox["login"]>[0]): Promise<void> {
     this.#requireNone();
-    const cid = fromBase64Url(options.cid.trim());
-    if (cid?.length !== 32) {
-      throw new ClientError("bad-cid", "This is no customer id.");
-    }
-    const secretKey = await readSecret(options.secretKey, SECRET_KEY_BYTES);
-    if (!secretKey) {
-      throw new ClientError("bad-secret-key", "The Secret Key is mistyped.");
-    }
     const setUp = await account.login({
       ...options,
       account: nameOf(options.account),
-      secretKey,
-      cid,
+      secretKey: await secretKeyOf(options.secretKey),
+      cid: cidOfText(options.cid),
+      platform: this.#platform,
+      address: this.#options.service,
+    });
+    await this.#keep(setUp);
+  }
+
+  async recover(options: Parameters<Inbox["recover"]>[0]): Promise<void> {
+    this.#requireNone();
+    const code = await readSecret(options.recoveryCode, RECOVERY_CODE_BYTES);
+    if (!code) {
+      throw new ClientError("bad-recovery-code", "The recovery code is mistyped.");
+    }
+    const setUp = await recover({
+      ...options,
+      account: nameOf(options.account),
+      recoveryCode: code,
+      cid: cidOfText(options.cid),
       platform: this.#platform,
       address: this.#options.service,
     });
@@ -157,19 +188,56 @@ export class CustomerInbox implements Inbox {
   }
 
   async renew(options: Parameters<Inbox["renew"]>[0]): Promise<void> {
+    const common = this.#changing();
+    const secretKey = options.secretKey?.trim()
+      ? await secretKeyOf(options.secretKey)
+      : common.device.secretKey;
+    const device = { ...common.device, secretKey };
+    await this.#changed(await account.renew({ ...options, ...common, device }));
+  }
+
+  async change(options: Parameters<Inbox["change"]>[0]): Promise<void> {
+    await this.#changed(await change({ ...options, ...this.#changing() }));
+  }
+
+  #changing() {
     const { core } = this.#need();
-    const { keys: generation } = await account.renew({
-      ...options,
+    return {
       device: this.#device!,
       pinned: core.rosters.highest!,
       platform: this.#platform,
       address: this.#options.service,
-      present: (bytes, stream) => core.rosters.present(bytes, sourceOf(stream)),
-    });
-    await core.write(keyOf(generation.generation), generation);
+      present: (bytes: Bytes, stream: Stream) =>
+        core.rosters.present(bytes, sourceOf(stream)),
+    };
+  }
+
+  /** The keys of a generation, or the roster, that this device made or fetched
+   * with the password. */
+  async #changed({ device, keys: generation }: account.SetUp): Promise<void> {
+    const { core } = this.#need();
+    const batch = new Batch(core.storage);
+    batch.set(DEVICE, device);
+    batch.set(keyOf(generation.generation), generation);
+    await batch.commit();
+    this.#device = device;
+    core.wrote(batch.changes);
     await core.rosters.load();
-    core.checkRoster(WARN_BEFORE);
+    await this.#resume(core);
+    core.checkRoster();
     await this.#derive();
+  }
+
+  /** With new keys in hands: what waited for them is judged again, and a
+   * device that had been removed is listed anew. */
+  async #resume(core: Core): Promise<void> {
+    this.#device = (await core.storage.get(DEVICE)) as account.Device;
+    if (core.status.alarm?.code === "device-removed") {
+      core.alarm(undefined);
+      core.connect();
+    } else {
+      core.restart();
+    }
   }
 
   async send(sid: string, text: string): Promise<void> {
@@ -265,19 +333,27 @@ export class CustomerInbox implements Inbox {
   }
 
   async #open(device: account.Device): Promise<void> {
-    const core = await Core.open({
+    const core: Core = await Core.open({
       platform: this.#platform,
       service: this.#options.service,
       cid: device.cid,
       side: "customer",
       name: NAME,
       serve: (stream, ready) => this.#serve(stream, ready),
-      changed: () => this.#removeEnded(),
+      changed: (changed) => {
+        this.#removeEnded();
+        if (changed.includes(DEVICE)) core.unwatched(this.#resume(core));
+      },
       told: (what) => this.#checked(what as Checked),
       listeners: this.#listeners,
     });
     if (this.#closed) return core.close();
     const signkeyId = await signkeyIdOf(device.pk);
+    const keyring = new Keyring(core.storage, device);
+    const stale = new Stale(core, device.cid);
+    this.#keyring = keyring;
+    this.#stale = stale;
+    await stale.load();
     this.#core = core;
     this.#deviceId = toHex(signkeyId);
     const shared = {
@@ -289,10 +365,8 @@ export class CustomerInbox implements Inbox {
         cid: device.cid,
         signkeyId,
         signKey: device.signKey,
-        openingKey: async (roster: KnownRoster) => {
-          const kept = await core.storage.get(keyOf(roster.generation));
-          return (kept as account.GenerationKeys | undefined)?.messageKey;
-        },
+        openingKey: (roster: KnownRoster) =>
+          keyring.messageKey(roster, this.#stream),
       },
     };
     const signals = new Signals(shared);
@@ -301,11 +375,14 @@ export class CustomerInbox implements Inbox {
       ...shared,
       name: NAME,
       changed: (changes) => core.wrote(changes),
-      heard: (sender, time) =>
-        signals.freshness.heard(sender, time, this.#platform.now()),
+      heard: (sender, time, roster) => {
+        signals.freshness.heard(sender, time, this.#platform.now());
+        if (!this.#stream) return;
+        core.unwatched(stale.check(time, roster, sourceOf(this.#stream)));
+      },
     });
     this.#device = device;
-    this.subscribe(() => void this.#derive());
+    this.subscribe(() => core.unwatched(this.#derive()));
     await this.#derive();
     core.connect();
   }
@@ -341,9 +418,8 @@ export class CustomerInbox implements Inbox {
       subject: fromHex(this.#deviceId),
       key: device.signKey,
       release: this.#options.release,
-    });
-    await core.rosters.present(copy(answer.roster), sourceOf(stream));
-    core.checkRoster(WARN_BEFORE);
+    }).catch((error) => this.#whyRefused(error));
+    await core.present(stream, answer.roster);
     const ends = await endsOfOutbox(core.storage, stream);
     ready();
     core.exchange = exchange;
@@ -353,6 +429,26 @@ export class CustomerInbox implements Inbox {
     await exchange.run(answer, ends);
     this.#stream = undefined;
     return true;
+  }
+
+  /** Tells a removal, which this customer's own key has signed, from a service
+   * that does not want to. */
+  async #whyRefused(error: unknown): Promise<never> {
+    if (!ask.isCode(error, E_AUTH_FAILED)) throw error;
+    const core = this.#core!;
+    const { rosters } = core;
+    const { cid } = this.#device!;
+    const stream = new Stream(this.#platform, this.#options.service, cid);
+    try {
+      const page = await ask.rosters(stream, { version: 0 });
+      await core.present(stream, page.rosters[0]?.bytes);
+    } finally {
+      stream.close();
+    }
+    const id = fromHex(this.#deviceId);
+    if (!rosters.highest || (await deviceOf(rosters.highest, id))) throw error;
+    throw new AlarmError(
+      "device-removed", "This device is no longer in the customer's list.");
   }
 
   async #hello(
@@ -449,17 +545,33 @@ export class CustomerInbox implements Inbox {
       this.#numbers.set(sid, number);
     }
     const roster = core.rosters.highest;
-    const news = roster && roster.id !== this.#devices?.id;
-    if (news) {
+    if (roster && roster.id !== this.#devices?.id) {
       const list = await deviceListOf(roster, this.#deviceId);
       this.#devices = { id: roster.id, list };
+      fresh.push("");
     }
-    if (fresh.length || news) this.#emit();
+    const locked = !!roster && !(await this.#keyring!.has(roster.generation));
+    if (fresh.length || locked !== this.#locked) {
+      this.#locked = locked;
+      this.#emit();
+    }
   }
 
   #emit(): void {
     for (const listener of [...this.#listeners]) listener();
   }
+}
+
+function cidOfText(text: string): Bytes {
+  const cid = fromBase64Url(text.trim());
+  if (cid?.length === 32) return cid;
+  throw new ClientError("bad-cid", "This is no customer id.");
+}
+
+async function secretKeyOf(text: string): Promise<Bytes> {
+  const secretKey = await readSecret(text, SECRET_KEY_BYTES);
+  if (secretKey) return secretKey;
+  throw new ClientError("bad-secret-key", "The Secret Key is mistyped.");
 }
 
 function nameOf(text: string): string {

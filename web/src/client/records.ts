@@ -12,6 +12,8 @@
 //   deleted/<sid>               the service said that it is gone
 //   ended/<sid>                 Ended: deleted here
 //   release/<sid>               the visitor's release, hex
+//   device, key/<generation>    of a device: account.ts, owner.ts
+//   stale                       of a device: stale.ts
 //
 // Ids are in hex; numbers in keys have 16 digits, so that keys sort by them.
 

@@ -127,10 +127,10 @@ export class Rosters {
     return roster;
   }
 
-  /** AlarmError unless a message may be sent under the pinned roster. */
+  /** AlarmError unless a message may be sent under the pinned roster, of which
+   * there is one. */
   usable(now: number): KnownRoster {
-    const roster = this.#highest;
-    if (!roster) throw new Error("no roster is known yet");
+    const roster = this.#highest!;
     this.#checkGeneration(roster);
     if (validity(roster, now) === "expired") {
       throw new AlarmError(
@@ -145,7 +145,7 @@ export class Rosters {
     const pinned = this.#highest;
     if (pinned?.id === roster.id) return;
     if (pinned && roster.version === pinned.version) {
-      throw contradiction("The roster is not the only one of its version.");
+      throw contradiction("The roster is another of its version.");
     }
     this.#checkGeneration(roster);
     const steps = pinned ? await this.#walk(pinned, roster, source) : [roster];

@@ -30,7 +30,7 @@ export class Disconnected extends Error {
   }
 }
 
-export type Unasked = "deliver" | "signalled" | "deleted" | "checked";
+export type Unasked = "deliver" | "signalled" | "deleted" | "checked" | "rosters";
 
 interface Pending {
   readonly frame: Bytes;
@@ -58,6 +58,8 @@ export class Stream {
   #unsent: Bytes[] | undefined = [];
   #challenge: Bytes | undefined;
   #awaitingChallenge: (() => void)[] = [];
+  /** Call once the service has said anything. */
+  readonly #greeted: () => void;
   #tag = 0;
   #authenticated = false;
   /** Nothing but the proof is sent meanwhile. */
@@ -83,10 +85,7 @@ export class Stream {
     socket.onmessage = (event) => this.#receive(event.data);
     socket.onclose = (event) => this.#finish(String(event.reason ?? ""));
     socket.onerror = () => undefined; // a close follows
-    const cancel = platform.after(OPEN_TIMEOUT, () => {
-      if (!this.#challenge) this.close("no answer");
-    });
-    void this.closed.then(cancel);
+    this.#greeted = platform.after(OPEN_TIMEOUT, () => this.close("no answer"));
   }
 
   get over(): Disconnected | undefined {
@@ -166,6 +165,7 @@ export class Stream {
   #take(name: f.FrameName, tag: number, body: Bytes): void {
     switch (name) {
       case "challenge":
+        this.#greeted();
         this.#challenge = f.decodeChallenge(body).challenge;
         this.#wakeChallenged();
         return;
@@ -185,6 +185,7 @@ export class Stream {
         return;
       }
       default: {
+        if (name === "rosters" && !tag) return this.on.rosters?.(body);
         const pending = this.#pending.get(tag);
         if (!pending || f.frames[pending.frame[0]!]![2] !== name) {
           throw new Error(`unasked ${name}`);
@@ -241,6 +242,7 @@ export class Stream {
 
   #finish(reason: string): void {
     if (this.#over) return;
+    this.#greeted();
     this.#over = new Disconnected(reason);
     for (const tag of [...this.#pending.keys()]) {
       this.#settle(tag)!.reject(this.#over);

@@ -41,8 +41,8 @@ export interface TranscriptOptions {
   readonly party: Party;
   /** Called after each commit with what it wrote. */
   readonly changed: (changes: ReadonlyMap<string, unknown>) => void;
-  /** Called for each genuine envelope, with its sender's clock. */
-  readonly heard: (sender: string, time: number) => void;
+  /** Called for each genuine envelope, with its sender's clock and roster. */
+  readonly heard: (sender: string, time: number, roster: KnownRoster) => void;
 }
 
 /** What one writes. */
@@ -388,7 +388,7 @@ export class Transcript {
       this.dropped++;
       return undefined;
     }
-    this.#o.heard(toHex(envelope.signkeyId), envelope.time);
+    this.#o.heard(toHex(envelope.signkeyId), envelope.time, roster);
     const record = recordOf(envelope, id, handed, judgement.content, party.side);
     await this.#settle(batch, record, envelope, rosters.highest ?? roster);
     return id;

@@ -50,10 +50,14 @@ export interface Alarm {
     | "roster-contradicts" // another one of a pinned version, a broken walk
     | "roster-below-minimum" // older than the snippet allows
     | "session-conflict" // own chain at the service is not ours
+    | "device-removed" // another device took this one off the list
     | "not-here" // the service does not know this customer
     | "refused"; // the service refused for good; detail says why
   readonly detail: string;
 }
+
+/** Those that a visitor can meet. */
+export type VisitorAlarm = Exclude<Alarm["code"], "device-removed">;
 
 /** Runs a listener on every change; returns what stops it. */
 export type Subscribe = (listener: () => void) => () => void;
@@ -157,6 +161,13 @@ export interface Inbox {
   readonly link: Link;
   readonly alarm: Alarm | undefined;
   readonly warning: "roster-ending" | undefined;
+  /** Another device has changed the keys: renew() brings them, and until then
+   * new messages cannot be opened here. */
+  readonly locked: boolean;
+  /** When a message was last written under keys that had been replaced days
+   * before: visitors may be shown an old list, so the snippet needs its least
+   * generation. */
+  readonly staleSince: number | undefined;
   /** The highest roster that this device holds. */
   readonly devices: DeviceList | undefined;
   /** By the time of the last message, newest first. */
@@ -184,10 +195,38 @@ export interface Inbox {
     confirm: (list: DeviceList) => Promise<boolean>;
     progress?: (step: string) => void;
   }): Promise<void>;
-  /** A new roster of the same devices, valid from now on.  Rejects with
-   * "wrong-credentials" for a wrong password. */
+  /** The account by its recovery code alone, on a browser that holds none: a
+   * new password, a new kit, and this device as the only one. */
+  recover(options: {
+    account: string;
+    cid: string;
+    recoveryCode: string;
+    newPassword: string;
+    confirm: (list: DeviceList) => Promise<boolean>;
+    /** Resolves with true once the owner holds the new kit in hands; nothing
+     * is changed before. */
+    keep: (kit: RecoveryKit) => Promise<boolean>;
+    progress?: (step: string) => void;
+  }): Promise<void>;
+  /** A new roster of the same devices, valid from now on; with it come the
+   * keys of a generation that another device began.  Rejects with
+   * "wrong-credentials" for a wrong password, or for a Secret Key that was
+   * changed meanwhile: then the new one has to be given. */
   renew(options: {
     password: string;
+    secretKey?: string;
+    progress?: (step: string) => void;
+  }): Promise<void>;
+  /** New keys for the account: for a new password, a new kit, devices less, or
+   * all of these at once.  What was written before stays readable.  Rejects
+   * with "wrong-credentials" for a wrong password. */
+  change(options: {
+    password: string;
+    newPassword?: string | undefined;
+    /** Ids of devices. */
+    remove?: readonly string[];
+    /** Given, the kit is made anew; see recover(). */
+    keep?: (kit: RecoveryKit) => Promise<boolean>;
     progress?: (step: string) => void;
   }): Promise<void>;
   send(sid: string, text: string): Promise<void>;

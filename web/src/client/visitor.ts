@@ -16,7 +16,7 @@ import { browserPlatform } from "./browser.ts";
 import { Core } from "./core.ts";
 import { validity } from "./roster.ts";
 import { ClientError } from "./errors.ts";
-import { Exchange, sourceOf } from "./exchange.ts";
+import { Exchange } from "./exchange.ts";
 import type { VisitorChatOptions } from "./index.ts";
 import type { Platform } from "./platform.ts";
 import { keys, prefixesOf, type Draft } from "./records.ts";
@@ -277,7 +277,6 @@ export class Visitor implements VisitorChat {
 
   async #serve(stream: Stream, ready: () => void): Promise<boolean> {
     const core = this.#core!;
-    const source = sourceOf(stream);
     const ended = (await core.storage.list(keys.allEnded))[0];
     if (ended) {
       const [key, session] = ended as [string, Session];
@@ -286,10 +285,8 @@ export class Visitor implements VisitorChat {
       return this.#wantsConnection || this.#hasErrand;
     }
     if (!this.#live) {
-      const page = await ask.rosters(stream, { version: 0 });
-      const present = page.rosters[0];
-      if (present) await core.rosters.present(copy(present.bytes), source);
-      core.checkRoster();
+      const { rosters } = await ask.rosters(stream, { version: 0 });
+      await core.present(stream, rosters[0]?.bytes);
       ready();
       await this.#sendDrafts(core);
       await Promise.race([stream.closed, this.#until(() => !!this.#live)]);
@@ -321,8 +318,7 @@ export class Visitor implements VisitorChat {
       await deleted();
       return this.#wantsConnection;
     }
-    await core.rosters.present(copy(answer.roster), source);
-    core.checkRoster();
+    await core.present(stream, answer.roster);
     ready();
     core.exchange = exchange;
     await exchange.run(answer, [{ sid, seq: answer.seq, id: answer.id }]);

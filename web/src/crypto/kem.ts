@@ -26,7 +26,7 @@ export async function generate(
   const pair = await algorithm.generate(extractable);
   const pk = await algorithm.exportPublic(pair.publicKey);
   const key = { suite, pk };
-  if (!isKemPublic(key)) throw new Error("the engine made an unusual key");
+  if (!isKemPublic(key)) throw new Error("unusual key");
   return { ...key, kemId: await kemIdOf(key), pair };
 }
 

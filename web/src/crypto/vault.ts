@@ -32,12 +32,14 @@ export async function wrapKey(
   return concat(additionalData, new Uint8Array(ct));
 }
 
-/** Rejects when the record was made for another place or under another key. */
+/** Rejects when the record was made for another place or under another key.
+ * extractable: for the step alone that wraps it anew. */
 export function unwrapKey(
   wrap: Wrap,
   under: CryptoKey,
   algorithm: string | { name: string; hash?: string },
   usages: readonly KeyUsage[],
+  extractable = false,
 ): Promise<CryptoKey> {
   return crypto.subtle.unwrapKey(
     formatOf(wrap.kind),
@@ -45,7 +47,7 @@ export function unwrapKey(
     under,
     { name: "AES-GCM", iv: wrap.iv, additionalData: wrap.aad },
     algorithm,
-    false,
+    extractable,
     [...usages],
   );
 }

@@ -103,7 +103,7 @@ function Notes({ inbox }: { inbox: Inbox }) {
     <>
       {inbox.alarm && (
         <div class="desk-alarm">
-          <AlarmBox alarm={inbox.alarm} words={customerAlarms} detail />
+          <AlarmBox alarm={inbox.alarm} words={customerAlarms[inbox.alarm.code]} detail />
         </div>
       )}
       {inbox.warning === "roster-ending" && (

@@ -11,6 +11,8 @@ const failures: Record<ClientErrorCode, string> = {
     "The chat code is 43 characters long. Copy it from your recovery kit.",
   "bad-secret-key":
     "The Secret Key has a typing mistake. Compare it with your recovery kit.",
+  "bad-recovery-code":
+    "The recovery code has a typing mistake. Compare it with your recovery kit.",
   "bad-text": "A message has to have some text, and at most 16,384 bytes of it.",
   "wrong-credentials":
     "The account, password, Secret Key or chat code is not right. Compare them with your recovery kit; which one differs is not told to anybody.",

@@ -53,10 +53,10 @@ export function useSteadyLink(link: Link): Link {
 
 export function AlarmBox(props: {
   alarm: Alarm;
-  words: Record<Alarm["code"], AlarmWords>;
-  detail: boolean;
+  words: AlarmWords;
+  detail?: boolean;
 }) {
-  const { title, text } = props.words[props.alarm.code];
+  const { title, text } = props.words;
 
   return (
     <div class="alarm" role="alert" data-code={props.alarm.code}>

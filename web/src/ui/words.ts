@@ -77,12 +77,16 @@ export const customerAlarms: Record<Alarm["code"], AlarmWords> = {
     title: "A conversation does not fit together, so nothing more is sent in it.",
     text: "The service holds another message in the place of one that this device wrote. Everything stays readable here.",
   },
+  "device-removed": {
+    title: "This device was removed from your account.",
+    text: "What it received before stays readable here, and nothing new arrives. If it is yours, add it again below.",
+  },
   "not-here": {
     title: "This service does not know your account.",
     text: "Check that you opened the inbox at the right address. What this device holds is kept.",
   },
   refused: {
     title: "The service refused this device.",
-    text: "It may have been removed by another of your devices. What this device holds is kept.",
+    text: "What this device holds is kept. Reload the page; if this comes again, speak to whoever runs the chat service.",
   },
 };

@@ -3,7 +3,9 @@
 import type { RefObject } from "preact";
 import { useEffect, useReducer, useRef } from "preact/hooks";
 
-import type { Alarm, Link, Message, VisitorChat } from "../client/types.ts";
+import type {
+  Alarm, Link, Message, VisitorAlarm, VisitorChat,
+} from "../client/types.ts";
 import { Composer } from "../ui/composer.tsx";
 import { AlarmBox, useSteadyLink } from "../ui/parts.tsx";
 import { linked } from "../ui/text.tsx";
@@ -62,7 +64,7 @@ function Alarmed({ alarm }: { alarm: Alarm }) {
 
   return (
     <div class="foot" ref={foot} tabIndex={-1}>
-      <AlarmBox alarm={alarm} words={alarmWords(words)} detail={false} />
+      <AlarmBox alarm={alarm} words={alarmWords(words)[alarm.code as VisitorAlarm]} />
     </div>
   );
 }

@@ -81,8 +81,8 @@ export function openWith<Name>(
   rows: { readonly [type: number]: Row<Name> },
 ): { type: number; name: Name; tag: number; body: Bytes } {
   const [type, flags, high, low] = bytes;
-  if (low === undefined) bad("the frame is too short");
-  if (flags !== 0) bad("flags that do not exist");
+  if (low === undefined) bad("too short");
+  if (flags !== 0) bad("unknown flags");
   const row = rows[type!];
   if (row === undefined) {
     throw new FrameError("unknown-frame", `no frame of type ${type}`);

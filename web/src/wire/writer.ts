@@ -44,7 +44,7 @@ export class Writer {
   }
 
   fail(detail: string): never {
-    throw new RangeError(`cannot be written: ${detail}`);
+    throw new RangeError(detail);
   }
 
   /** v in n bytes. */

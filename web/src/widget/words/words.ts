@@ -1,7 +1,7 @@
 // What the widget says.  Each language has a file of its own; all of them are
 // in the one bundle, so that a word more costs every visitor.
 
-import type { Alarm } from "../../client/types.ts";
+import type { VisitorAlarm } from "../../client/types.ts";
 import type { AlarmWords, SharedWords } from "../../ui/words.ts";
 
 /** "{}" stands for the name of the business, or of who answers for it. */
@@ -46,7 +46,7 @@ export interface Words extends SharedWords {
   readonly reload: string;
 }
 
-export function alarmWords(words: Words): Record<Alarm["code"], AlarmWords> {
+export function alarmWords(words: Words): Record<VisitorAlarm, AlarmWords> {
   const { unverified, unavailable, conflict, checkCode, otherWay } = words;
   const code = { title: unverified, text: checkCode };
 
