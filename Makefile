@@ -252,15 +252,16 @@ PORT ?= 8080
 
 # --- tests -------------------------------------------------------------------
 
-TEST_PARTS := test-unit test-model test-memory test-crash test-nginx test-web test-browser
+TEST_PARTS := test-unit test-model test-memory test-crash test-restart test-nginx test-web test-browser
 
 .PHONY: test
 test: ## run all tests; the last line is N passed, N failed
 	@t/run-parts $(TEST_PARTS)
 
 .PHONY: test-long
-test-long: test-crash-build ## what takes too long for every time: 200 kills and more
+test-long: test-crash-build test-restart-build ## what takes too long for every time: 200 kills, 10,000 sockets
 	@t/crash/run 80 20
+	@RESTART_SOCKETS=10000 t/restart/run
 
 .PHONY: asan
 asan: $(ASAN)/$(SO) $(ASAN)/sealchatd $(ASAN)/sealchatctl
@@ -301,7 +302,7 @@ test-model: $(BUILD)/.deps-test ## the model of commit and redelivery, in Spin
 
 comma   := ,
 CRASH   := $(BUILD)/crash
-CRASH_C := crash client ledger readback disk
+CRASH_C := crash client talk ledger readback disk
 # What a test build of sealchatd has in its place (t/crash/fault.c).
 WRAPPED := sc_store_open sc_store_apply sc_txn_write sc_txn_commit \
            sc_hot_publish sc_checkpoint_put sc_checkpoint_committed \
@@ -351,6 +352,35 @@ $(BUILD)/memory/idle: $(call obj,t/memory/idle.c \
         $(filter-out sidecar/sealchatd.c,$(SIDECAR_C)))
 	@mkdir -p $(@D)
 	@$(CC) $(CFLAGS) -o $@ $^ $(LIBS) -lcmocka
+
+RESTART   := $(BUILD)/restart
+RESTART_C := $(filter-out t/restart/ws.c,$(wildcard t/restart/*.c)) \
+             t/crash/talk.c t/crash/ledger.c t/crash/readback.c
+
+.PHONY: test-restart test-restart-build
+test-restart: test-restart-build ## restarts of sealchatd under the load of 5,000 sockets
+	@t/restart/run
+
+test-restart-build: $(BUILD)/.deps-test $(BUILD)/$(SO) $(BUILD)/sealchatd \
+        $(ASAN)/sealchatd $(RESTART)/restart $(RESTART)/sealchatd-no-tickets
+
+# A customer of these tests has 49 visitors.
+$(RESTART)/obj/%.o: %.c | $(BUILD)/.deps-build
+	@mkdir -p $(@D)
+	@$(CC) -std=gnu11 $(CFLAGS) $(WARN) $(INC) $(CPKG) -DWORLD_SESSIONS=49 -MMD -MP \
+	    -c $< -o $@
+
+$(RESTART)/restart: $(patsubst %.c,$(RESTART)/obj/%.o,$(RESTART_C)) \
+        $(call obj,t/restart/ws.c bench/client.c $(PROTO_C))
+	@mkdir -p $(@D)
+	@$(CC) $(CFLAGS) -o $@ $^ $(LIBS) -lcmocka
+
+# Hands out no ticket: with it the test must see streams get lost.
+$(RESTART)/sealchatd-no-tickets: $(filter-out %/resume.o,$(call obj,$(SIDECAR_C))) \
+        sidecar/resume.c
+	@mkdir -p $(@D)
+	@$(CC) -std=gnu11 $(CFLAGS) $(WARN) $(INC) $(CPKG) -DSC_NO_TICKETS \
+	    -o $@ $^ $(LIBS)
 
 # What is preloaded into the real programs, to make the machine fail.
 PRELOAD := $(patsubst %.c,$(BUILD)/%.so,$(wildcard t/preload/*.c))
@@ -411,9 +441,9 @@ $(BUILD)/fuzz/%: t/fuzz/%.c $(FUZZED_C)
 lint: $(BUILD)/.deps-test all ## cppcheck, clang-tidy, shellcheck
 	cppcheck -q --std=c11 --enable=warning,performance,portability \
 	    --inline-suppr --error-exitcode=1 -Iinclude -Isidecar \
-	    sidecar t/tools bench t/crash t/engine t/memory
+	    sidecar t/tools bench t/crash t/engine t/memory t/restart
 	clang-tidy --quiet $(SIDECAR_C) -- -std=gnu11 $(INC) $(CPKG)
-	shellcheck .ci/run packaging/*.sh bench/*.sh t/crash/run t/model/run
+	shellcheck .ci/run packaging/*.sh bench/*.sh t/crash/run t/model/run t/restart/run
 
 
 .PHONY: clean

@@ -234,15 +234,18 @@ client_read(struct client *client)
     n = recv(client->fd, client->in + client->in_n,
              client->in_cap - client->in_n, 0);
 
-    if (n == 0) {
-        die("the service closed a connection");
+    if (n < 0 && (errno == EAGAIN || errno == EINTR)) {
+        return 0;
     }
 
-    if (n < 0) {
-        if (errno == EAGAIN || errno == EINTR) {
-            return 0;
-        }
-        die("recv: %s", strerror(errno));
+    if (n <= 0 && client->may_end) {
+        client->ended = 1;
+        return 0;
+    }
+
+    if (n <= 0) {
+        die("the service closed a connection: %s",
+            n ? strerror(errno) : "no Close");
     }
 
     client->in_n += (size_t) n;
@@ -308,6 +311,10 @@ client_next(struct client *client, size_t *n)
         return client_next(client, n);
 
     case OPCODE_CLOSE:
+        if (client->may_end) {
+            client->ended = 1;
+            return NULL;
+        }
         told_to_close(p, length);
         return NULL;
 

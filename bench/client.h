@@ -18,6 +18,8 @@ struct client {
     size_t   in_n;
     size_t   in_at;
     size_t   in_cap;
+    int      may_end;              /* the service may close it: */
+    int      ended;                /* this is set, instead of the end */
 };
 
 struct address {

@@ -36,7 +36,12 @@
 static int
 is_stored(const struct sc_stream *stream)
 {
+#ifdef SC_NO_TICKETS
+    (void) stream;
+    return 0;                        /* for the control of a test */
+#else
     return stream->role != SC_ROLE_VISITOR || stream->session->hello == NULL;
+#endif
 }
 
 

@@ -16,6 +16,8 @@
 
 #include "world.h"
 
+enum { CUSTOMERS = 3 };
+
 struct options {
     const char *program, *step, *library, *trace;
     uint64_t    kills, seed;
@@ -124,28 +126,6 @@ start(void)
 
 /* --- the load ------------------------------------------------------------ */
 
-static void
-register_customer(struct customer *customer, struct peer *peer)
-{
-    struct client c;
-    struct answer a;
-
-    client_open(&c, peer, customer->now.cid);
-    take_salt(&c, &customer->now);
-    wraps_make(&customer->now);
-    owner_sign(&customer->now);
-    ask_register(&c, &customer->now);
-    a = expect_frame(&c, SC_FRAME_DONE);
-    answer_free(&a);
-
-    customer->next = customer->now;
-    account_done(customer);
-
-    for (int i = 0; i < SESSIONS; i++) {
-        visitor_make(&customer->sessions[i].visitor, &customer->now);
-    }
-}
-
 /* Customers are made in peace, and on the disk before the first kill. */
 static void
 set_up(void)
@@ -156,7 +136,7 @@ set_up(void)
     assert_true(start());
     peer_open(&peer, &D);
     for (int i = 0; i < CUSTOMERS; i++) {
-        register_customer(&W.customers[i], &peer);
+        customer_register(&W.customers[i], &peer);
     }
     peer_close(&peer);
     W.changes = 0;
@@ -174,7 +154,7 @@ load(uint64_t from, uint64_t last)
 {
     int ended = 0;
 
-    while (!ended && !clients_ready() && clock_ms() < from && !W.broken
+    while (!ended && !everybody_ready() && clock_ms() < from && !W.broken
            && !W.refused)
     {
         ended = clients_run(clock_ms() + 5) == 1;
@@ -422,7 +402,7 @@ main(int argc, char **argv)
     }
 
     signal(SIGPIPE, SIG_IGN);
-    world_make(O.seed);
+    world_make(O.seed, CUSTOMERS);
     W.plain = O.must_lose;
     daemon_make(&D);
     snprintf(store, sizeof(store), "%s/store/store.mdb", D.dir);

@@ -8,6 +8,15 @@
 struct world W;
 
 uint64_t
+clock_ms(void)
+{
+    struct timespec t;
+
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (uint64_t) t.tv_sec * 1000 + (uint64_t) t.tv_nsec / 1000000;
+}
+
+uint64_t
 chance(uint64_t n)
 {
     W.random ^= W.random << 13;
@@ -272,6 +281,28 @@ account_check(struct customer *customer, struct sc_bytes account,
 }
 
 
+void
+customer_register(struct customer *customer, struct peer *peer)
+{
+    struct client c;
+    struct answer a;
+
+    client_open(&c, peer, customer->now.cid);
+    take_salt(&c, &customer->now);
+    wraps_make(&customer->now);
+    owner_sign(&customer->now);
+    ask_register(&c, &customer->now);
+    a = expect_frame(&c, SC_FRAME_DONE);
+    answer_free(&a);
+
+    customer->next = customer->now;
+    account_done(customer);
+
+    for (int i = 0; i < SESSIONS; i++) {
+        visitor_make(&customer->sessions[i].visitor, &customer->now);
+    }
+}
+
 /* --- the world ----------------------------------------------------------- */
 
 static void
@@ -284,15 +315,16 @@ sender_make(struct sender *sender, struct customer *customer,
 }
 
 void
-world_make(uint64_t seed)
+world_make(uint64_t seed, int customers)
 {
     memset(&W, 0, sizeof(W));
     W.random = seed * 0x9e3779b97f4a7c15ull + 1;
     W.making = 1;
-    W.customers = calloc(CUSTOMERS, sizeof(W.customers[0]));
+    W.n_customers = customers;
+    W.customers = calloc((size_t) customers, sizeof(W.customers[0]));
     assert_non_null(W.customers);
 
-    for (int i = 0; i < CUSTOMERS; i++) {
+    for (int i = 0; i < W.n_customers; i++) {
         struct customer *c = &W.customers[i];
 
         owner_make(&c->now);
@@ -317,7 +349,7 @@ world_make(uint64_t seed)
 void
 world_free(void)
 {
-    for (int i = 0; i < CUSTOMERS; i++) {
+    for (int i = 0; i < W.n_customers; i++) {
         struct customer *c = &W.customers[i];
 
         for (int k = 0; k < 2 * SESSIONS; k++) {

@@ -341,7 +341,7 @@ read_back(const char *sock)
     strcpy(d.sock, sock);
     peer_open(&peer, &d);
 
-    for (int i = 0; i < CUSTOMERS; i++) {
+    for (int i = 0; i < W.n_customers; i++) {
         struct customer *c = &W.customers[i];
 
         late_device(c, &peer);
@@ -391,7 +391,7 @@ check_cursors(const char *sock)
     strcpy(d.sock, sock);
     peer_open(&peer, &d);
 
-    for (int i = 0; i < CUSTOMERS; i++) {
+    for (int i = 0; i < W.n_customers; i++) {
         struct customer      *customer = &W.customers[i];
         struct sc_frame_ready ready;
         struct client         c;

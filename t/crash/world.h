@@ -9,9 +9,12 @@
 
 #include "../unit/people.h"
 
+#ifndef WORLD_SESSIONS
+#define WORLD_SESSIONS 4
+#endif
+
 enum {
-    CUSTOMERS = 3,
-    SESSIONS = 4,                    /* of each customer */
+    SESSIONS = WORLD_SESSIONS,       /* of each customer */
     LINKS = 2,
     FLIGHTS = 24,                    /* unanswered SENDs of one stream */
     SENDER_FLIGHTS = 6,              /* of one sender in one session */
@@ -50,6 +53,12 @@ struct session {
     struct sender  senders[2];       /* the visitor, the device */
 };
 
+/* An unanswered SEND. */
+struct flight {
+    struct sender *sender;           /* NULL: free */
+    size_t         index;
+};
+
 struct conn {
     uint8_t            role;
     struct customer   *customer;
@@ -57,10 +66,9 @@ struct conn {
     int                link;
     uint32_t           id;
     int                ready;
-    struct {
-        struct sender *sender;       /* NULL: free */
-        size_t         index;
-    } flights[FLIGHTS];              /* by tag - 1 */
+    struct flight      flights[FLIGHTS];    /* by tag - 1 */
+    unsigned           resumed;      /* how often */
+    unsigned           disconnected; /* it was closed, or is not known */
     uint64_t           last;         /* delivered on this connection */
     uint64_t           acked;        /* the highest that was ever sent */
     uint64_t           cursor;       /* of the last READY */
@@ -89,7 +97,10 @@ struct customer {
 };
 
 struct world {
-    struct customer *customers;      /* CUSTOMERS of them */
+    struct customer *customers;
+    int              n_customers;
+    size_t           messages;       /* of a visitor, at most; 0: no end */
+    size_t           replies;        /* of the device to each of them */
     int              making;         /* new messages and rosters */
     int              plain;          /* no rosters */
     int              settling;       /* everything is acknowledged */
@@ -112,13 +123,19 @@ extern struct world W;
 /* Numbers below n, from the seed. */
 uint64_t chance(uint64_t n);
 
+/* ms of the monotonic clock. */
+uint64_t clock_ms(void);
+
 /* Says what was seen, the first few times. */
 void complain(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 
 /* --- ledger.c ------------------------------------------------------------ */
 
-void world_make(uint64_t seed);
+void world_make(uint64_t seed, int customers);
+
+/* Over a link of the test's own; its sessions are made too. */
+void customer_register(struct customer *customer, struct peer *peer);
 void world_free(void);
 
 /* The sender's next message. */
@@ -147,6 +164,26 @@ void account_check(struct customer *customer, struct sc_bytes account,
                    struct sc_bytes roster, const struct sc_list *wraps);
 
 
+/* --- talk.c -------------------------------------------------------------- */
+
+/* What carries the streams has these two: a frame leaves now or soon. */
+int  conn_may_send(const struct conn *conn);
+void conn_send(struct conn *conn, const uint8_t *frame, size_t n);
+
+/* A frame has come. */
+void conn_frame(struct conn *conn, const struct sc_frame *frame);
+
+/* ERROR, CLOSE or a frame that has no cause. */
+void refuse(const char *what, unsigned code);
+
+/* Sends what may be sent. */
+void customer_pump(struct customer *customer);
+
+int  everybody_ready(void);
+int  everything_settled(void);
+void ack_everything(void);
+
+
 /* --- client.c: many streams at once -------------------------------------- */
 
 /* Connects.  0, or -1 when nobody listens. */
@@ -159,9 +196,6 @@ int  clients_run(uint64_t deadline);
 /* Takes what the dead one had written. */
 void clients_drain(void);
 void clients_close(void);
-int  clients_ready(void);
-
-uint64_t clock_ms(void);
 
 
 /* --- readback.c ---------------------------------------------------------- */

@@ -1,0 +1,24 @@
+/*
+ * All the browsers of a restart test: a WebSocket for each device and visitor
+ * of the world, driven by one epoll.
+ */
+
+#ifndef SEALCHAT_RESTART_SOCKETS_H
+#define SEALCHAT_RESTART_SOCKETS_H
+
+#include "../crash/world.h"
+
+/* Connects everybody to that port of 127.0.0.1. */
+void sockets_open(const char *port);
+void sockets_close(void);
+unsigned sockets_n(void);
+
+/* Goes on until done() says so or ms have passed; whether it did. */
+int  sockets_run(int (*done)(void), uint64_t ms);
+
+/* Sockets whose stream came back so often at least; that are closed, or
+ * whose stream is not known any more. */
+unsigned sockets_resumed(unsigned times);
+unsigned sockets_disconnected(void);
+
+#endif
