@@ -160,7 +160,7 @@ describe("the widget", () => {
     const size = Number(headers.get("content-length"));
 
     assert.equal(headers.get("content-encoding"), "gzip");
-    assert.ok(size > 0 && size <= 40_000, `${size} bytes`);
+    assert.ok(size > 0 && size <= 40 * 1024, `${size} bytes`);
   });
 
   const languages = {
