@@ -30,7 +30,7 @@ CFLAGS  ?= -O2 -g
 SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=undefined \
             -fno-omit-frame-pointer -g -O1
 
-PKGS    := libuv libsodium nettle
+PKGS    := libuv libsodium libseccomp nettle
 LIBS     = $(shell pkg-config --libs $(PKGS)) -llmdb -linih -ljansson -lpthread
 CPKG     = $(shell pkg-config --cflags $(PKGS))
 

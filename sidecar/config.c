@@ -189,6 +189,49 @@ key_path(struct reading *r, const char *value)
 
 
 static void
+key_user(struct reading *r, const char *value)
+{
+    if (value[0] == '\0') {
+        fail(r, "user: empty");
+        return;
+    }
+
+    set_text(r, &r->config->user, value);
+}
+
+
+static void
+key_group(struct reading *r, const char *value)
+{
+    if (value[0] == '\0') {
+        fail(r, "group: empty");
+        return;
+    }
+
+    set_text(r, &r->config->group, value);
+}
+
+
+static void
+key_peers(struct reading *r, const char *value)
+{
+    set_text(r, &r->config->peers, value);
+}
+
+
+static void
+key_seccomp(struct reading *r, const char *value)
+{
+    if (strcmp(value, "on") != 0 && strcmp(value, "off") != 0) {
+        fail(r, "seccomp = %s: neither on nor off", value);
+        return;
+    }
+
+    r->config->seccomp = value[1] == 'n';
+}
+
+
+static void
 key_vault_key(struct reading *r, const char *value)
 {
     if (value[0] == '\0') {
@@ -269,8 +312,12 @@ static const struct {
 } keys[] = {
     { "service", "origin",       key_origin,       1 },
     { "service", "registration", key_registration, 0 },
+    { "service", "user",         key_user,         0 },
+    { "service", "seccomp",      key_seccomp,      0 },
     { "link",    "listen",       key_listen,       1 },
     { "link",    "mode",         key_mode,         0 },
+    { "link",    "group",        key_group,        0 },
+    { "link",    "peers",        key_peers,        0 },
     { "admin",   "listen",       key_admin_listen, 0 },
     { "store",   "path",         key_path,         1 },
     { "store",   "map_size",     key_map_size,     0 },
@@ -428,7 +475,8 @@ sc_config_read(struct sc_config *config, const char *file,
     };
 
     *config = (struct sc_config) {
-        .mode = 0660, .map_size = 64ull << 30, .level = SC_LOG_INFO
+        .seccomp = 1, .mode = 0660, .map_size = 64ull << 30,
+        .level = SC_LOG_INFO
     };
 
     r.in = fopen(file, "re");
@@ -448,7 +496,10 @@ void
 sc_config_free(struct sc_config *config)
 {
     free(config->origin);
+    free(config->user);
     free(config->listen);
+    free(config->group);
+    free(config->peers);
     free(config->admin_listen);
     free(config->store_path);
     free(config->vault_key);

@@ -19,8 +19,12 @@
 struct sc_config {
     char             *origin;         /* WHATWG origin of the service */
     int               registration;   /* open to everybody */
+    char             *user;           /* to become, or NULL */
+    int               seccomp;        /* confine the process */
     char             *listen;         /* path of the Unix socket */
     unsigned          mode;           /* of that socket */
+    char             *group;          /* of that socket, or NULL */
+    char             *peers;          /* users who may connect, or NULL */
     char             *admin_listen;   /* path of the admin socket */
     char             *store_path;
     uint64_t          map_size;       /* bytes */

@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "listen.h"
 #include "stream.h"
 
 #define IN_BYTES     (2 * (SC_RECORD_HEADER + SC_RECORD_PAYLOAD_MAX))
@@ -805,6 +806,9 @@ sc_link_accept(struct sc_service *service)
     link->in = malloc(IN_BYTES);
     rc = link->in ? uv_accept((uv_stream_t *) &service->listener, pipe)
                   : UV_ENOMEM;
+    if (rc == 0 && !sc_listen_admits(service, &link->pipe)) {
+        rc = UV_EACCES;
+    }
     if (rc == 0) {
         rc = uv_read_start(pipe, on_alloc, on_read);
     }

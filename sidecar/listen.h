@@ -12,6 +12,9 @@
  * and a sentence in why[]. */
 int sc_listen(struct sc_service *service, char *why, size_t why_size);
 
+/* Whether whoever connected may be a link; who may not is logged. */
+int sc_listen_admits(struct sc_service *service, const uv_pipe_t *pipe);
+
 /* Takes no more connections and removes the socket's file. */
 void sc_listen_stop(struct sc_service *service);
 

@@ -15,6 +15,7 @@
 
 #include "config.h"
 #include "log.h"
+#include "notify.h"
 #include "service.h"
 #include "version.h"
 
@@ -71,6 +72,10 @@ run(const struct sc_config *config)
         watch(daemon, &daemon->interrupt, SIGINT);
         sc_log(SC_LOG_INFO, "ready: %s on %s", config->origin,
                config->listen);
+        if (geteuid() == 0) {
+            sc_log(SC_LOG_WARN, "runs as root: set user in [service]");
+        }
+        sc_notify("READY=1");
     } else {
         sc_log(SC_LOG_ERROR, "%s", why);
     }

@@ -17,6 +17,8 @@
 #include "admin.h"
 #include "link.h"
 #include "listen.h"
+#include "notify.h"
+#include "privilege.h"
 #include "protocol/auth.h"
 #include "queue.h"
 #include "resume.h"
@@ -145,6 +147,12 @@ sc_service_start(struct sc_service *service, char *why, size_t why_size)
         return -1;
     }
 
+    if (service->config->user
+        && sc_privilege_drop(service->config->user, why, why_size) != 0)
+    {
+        return -1;
+    }
+
     store.vault = service->vault;
     service->store = sc_store_open(&store, why, why_size);
     if (service->store == NULL) {
@@ -173,7 +181,9 @@ sc_service_start(struct sc_service *service, char *why, size_t why_size)
     service->saver.data = service;
 
     if (sc_listen(service, why, why_size) != 0
-        || sc_admin_start(service, why, why_size) != 0)
+        || sc_admin_start(service, why, why_size) != 0
+        || (service->config->seccomp
+            && sc_privilege_confine(why, why_size) != 0))
     {
         sc_service_stop(service);
         return -1;
@@ -193,6 +203,7 @@ sc_service_stop(struct sc_service *service)
     }
 
     service->stopping = 1;
+    sc_notify("STOPPING=1");
     sc_listen_stop(service);
     sc_admin_stop(service);
     sc_queue_save(service);

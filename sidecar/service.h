@@ -16,6 +16,7 @@
 #include "log.h"
 #include "map.h"
 #include "metrics.h"
+#include "peers.h"
 #include "socket.h"
 #include "store.h"
 #include "vault.h"
@@ -38,6 +39,7 @@ struct sc_service {
 
     uv_pipe_t               listener;
     struct sc_socket        listening;      /* its file */
+    struct sc_peers         peers;          /* who may connect */
     struct sc_admin        *admin;
     uv_prepare_t            flusher;
     struct sc_link         *links;          /* all of them */

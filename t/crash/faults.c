@@ -224,6 +224,9 @@ test_read_only(void **state)
     finish();
 
     /* The directory may be passed, the log written, the store only read. */
+    snprintf(key, sizeof(key), "%s/store.key", D.dir);
+    assert_int_equal(chown(key, geteuid() ? geteuid() : NOBODY,
+                           (gid_t) -1), 0);
     snprintf(store, sizeof(store), "%s/store", D.dir);
     snprintf(path, sizeof(path), "%s/store/lock", D.dir);
     assert_int_equal(chmod(D.dir, 0777), 0);
@@ -237,6 +240,7 @@ test_read_only(void **state)
     }
     expect_refusal(&D, as_nobody, "store/lock: Permission denied");
 
+    assert_int_equal(chown(key, geteuid(), (gid_t) -1), 0);
     assert_int_equal(chmod(store, 0700), 0);
     assert_int_equal(chmod(path, 0600), 0);
     assert_int_equal(chown(key, geteuid(), getegid()), 0);

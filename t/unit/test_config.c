@@ -75,6 +75,12 @@ test_defaults(void **state)
     assert_true(config.map_size == 64ull << 30);
     assert_int_equal(config.level, SC_LOG_INFO);
     assert_null(config.log_file);
+    assert_null(config.user);
+    assert_null(config.group);
+    assert_null(config.peers);
+    assert_int_equal(config.seccomp, 1);
+    assert_string_equal(config.admin_listen, "/run/s.sock.admin");
+    assert_string_equal(config.vault_key, "/var/lib/s.key");
     sc_config_free(&config);
 }
 
@@ -87,9 +93,17 @@ test_all_keys(void **state)
 
     assert_int_equal(read_text(&config,
         "; a comment\n# another\n\n[service]\n  origin=http://[::1]:8080\n"
-        "registration = open ; inline\n[link]\nlisten = ./s\nmode = 0600\n"
-        "[store]\npath = p\nmap_size = 3G\n[log]\nlevel = error\n"
+        "registration = open ; inline\nuser = chat\nseccomp = off\n"
+        "[link]\nlisten = ./s\nmode = 0600\ngroup = web\npeers = a 7\n"
+        "[admin]\nlisten = ./adm\n[store]\npath = p\nmap_size = 3G\n"
+        "vault_key = p.d/key\n[log]\nlevel = error\n"
         "file = /tmp/x.log\n"), 0);
+    assert_string_equal(config.user, "chat");
+    assert_int_equal(config.seccomp, 0);
+    assert_string_equal(config.group, "web");
+    assert_string_equal(config.peers, "a 7");
+    assert_string_equal(config.admin_listen, "./adm");
+    assert_string_equal(config.vault_key, "p.d/key");
     assert_string_equal(config.origin, "http://[::1]:8080");
     assert_int_equal(config.registration, 1);
     assert_int_equal(config.mode, 0600);
@@ -112,6 +126,21 @@ test_example(void **state)
     assert_int_equal(config.mode, 0660);
     assert_true(config.map_size == 64ull << 30);
     assert_null(config.log_file);
+    sc_config_free(&config);
+}
+
+/* A copy of the store must not bring its key along. */
+static void
+test_vault_key(void **state)
+{
+    struct sc_config config;
+
+    (void) state;
+
+    refused(GOOD "vault_key = /var/lib/s/key\n", ": ", "inside of path");
+
+    assert_int_equal(read_text(&config, GOOD "vault_key = /var/lib/s2/k\n"),
+                     0);
     sc_config_free(&config);
 }
 
@@ -174,6 +203,11 @@ test_values(void **state)
         { "[link]\nmode = 01777\n", "octal" },
         { "[link]\nmode = 0\n", "octal" },
         { "[link]\nlisten =\n", "1 to 107 bytes" },
+        { "[admin]\nlisten =\n", "1 to 107 bytes" },
+        { "[service]\nuser =\n", "user: empty" },
+        { "[service]\nseccomp = yes\n", "neither on nor off" },
+        { "[link]\ngroup =\n", "group: empty" },
+        { "[store]\nvault_key =\n", "vault_key: empty" },
         { "[store]\npath =\n", "empty" },
         { "[store]\nmap_size = 1m\n", "less than 64m" },
         { "[store]\nmap_size = -1\n", "not a size" },
@@ -237,6 +271,7 @@ main(void)
         cmocka_unit_test(test_defaults),
         cmocka_unit_test(test_all_keys),
         cmocka_unit_test(test_example),
+        cmocka_unit_test(test_vault_key),
         cmocka_unit_test(test_lines),
         cmocka_unit_test(test_missing),
         cmocka_unit_test(test_values),

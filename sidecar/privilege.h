@@ -1,0 +1,25 @@
+/*
+ * What the daemon gives up: root's rights, and the system calls that it does
+ * not need.
+ */
+
+#ifndef SEALCHAT_PRIVILEGE_H
+#define SEALCHAT_PRIVILEGE_H
+
+#include <stddef.h>
+
+/*
+ * Becomes that user with its groups, for good, if we are root; whoever is
+ * that user already stays it.  0, or -1 and a sentence in why[].
+ */
+int sc_privilege_drop(const char *user, char *why, size_t why_size);
+
+/*
+ * From here on any system call that a running daemon does not need ends the
+ * process (SIGSYS), in all its threads.  Everything has to be open by now:
+ * files cannot be opened, programs not be started, sockets not be made.  0,
+ * or -1 and a sentence in why[].
+ */
+int sc_privilege_confine(char *why, size_t why_size);
+
+#endif
