@@ -16,9 +16,9 @@ int sc_privilege_drop(const char *user, char *why, size_t why_size);
 
 /*
  * From here on any system call that a running daemon does not need ends the
- * process (SIGSYS), in all its threads.  Everything has to be open by now:
- * files cannot be opened, programs not be started, sockets not be made.  0,
- * or -1 and a sentence in why[].
+ * process (SIGSYS), in all its threads.  Everything has to be open by now: no
+ * program can be started, and no socket be made but one of Unix.  0, or -1 and
+ * a sentence in why[].
  */
 int sc_privilege_confine(char *why, size_t why_size);
 

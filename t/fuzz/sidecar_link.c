@@ -176,7 +176,7 @@ sc_store_page_free(struct sc_page *page)
 
 struct sc_stream *
 sc_stream_open(struct sc_link *link, uint32_t id, const struct sc_open *open,
-               int paused)
+               unsigned flags)
 {
     struct sc_stream *stream = calloc(1, sizeof(*stream));
 
@@ -195,7 +195,7 @@ sc_stream_open(struct sc_link *link, uint32_t id, const struct sc_open *open,
     stream->link = link;
     stream->id = id;
     stream->refs = 1;
-    stream->paused = paused != 0;
+    stream->paused = (flags & SC_RECORD_FLAG_PAUSED) != 0;
 
     return stream;
 }
@@ -264,7 +264,7 @@ act(struct sc_stream *stream, unsigned what, const uint8_t *bytes, size_t n)
     case 1: echo(stream, zeros, SC_RECORD_PAYLOAD_MAX); break;
     case 2: sc_stream_close(stream, 1008, "told to"); break;
     case 3: sc_link_wait(link, stream); break;
-    case 4: sc_link_ticket(link, stream->id, 1); break;
+    case 4: sc_link_ticket(link, stream->id, 1, zeros, 40); break;
     case 5:
         if (sc_link_may_read(link)) {
             sc_link_read_begins(link);

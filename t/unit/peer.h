@@ -58,14 +58,16 @@ daemon_program(void)
 static inline void
 daemon_configure(const struct daemon *d, const char *registration)
 {
-    FILE *f = fopen(d->conf, "w");
+    const char *seccomp = getenv("SECCOMP");
+    FILE       *f = fopen(d->conf, "w");
 
     assert_non_null(f);
-    fprintf(f, "[service]\norigin = %s\nregistration = %s\n"
+    fprintf(f, "[service]\norigin = %s\nregistration = %s\nseccomp = %s\n"
             "[link]\nlisten = %s\nmode = 0600\n"
             "[store]\npath = %s/store\nmap_size = 256m\n"
             "[log]\nlevel = debug\nfile = %s\n",
-            ORIGIN, registration, d->sock, d->dir, d->log);
+            ORIGIN, registration, seccomp ? seccomp : "on", d->sock, d->dir,
+            d->log);
     fclose(f);
 }
 
