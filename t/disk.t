@@ -62,6 +62,7 @@ print $conf <<"END";
 [service]
 origin = http://127.0.0.1:$port
 registration = open
+seccomp = off
 
 [link]
 listen = $dir/link.sock
