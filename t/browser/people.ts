@@ -155,7 +155,7 @@ export class Customer<P extends Tab = Page> extends Talking<P> {
     return this.readKit();
   }
 
-  private async readKit(): Promise<Kit> {
+  async readKit(): Promise<Kit> {
     const read = (name: string) =>
       this.page.locator(`[data-kit="${name}"]`).innerText();
 
@@ -170,10 +170,14 @@ export class Customer<P extends Tab = Page> extends Talking<P> {
   /** Says that the kit is kept, and reads what is asked for off it. */
   async keepKit(kit: Kit): Promise<void> {
     await this.button("I have printed or saved it").click();
+    await this.readOffKit(kit);
+    await this.page.getByLabel("Name that visitors see").waitFor();
+  }
+
+  async readOffKit(kit: Kit): Promise<void> {
     await this.confirmGroup("Secret Key", kit.secretKey);
     await this.confirmGroup("recovery code", kit.recoveryCode);
     await this.button("Continue").click();
-    await this.page.getByLabel("Name that visitors see").waitFor();
   }
 
   private async confirmGroup(of: string, secret: string): Promise<void> {

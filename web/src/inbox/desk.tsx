@@ -7,6 +7,7 @@ import type { Conversation, Inbox } from "../client/types.ts";
 import { Close, Mark } from "../ui/icons.tsx";
 import { AlarmBox } from "../ui/parts.tsx";
 import { customerAlarms } from "../ui/words.ts";
+import type { Change } from "./change.tsx";
 import { ConfirmDelete } from "./confirm-delete.tsx";
 import { ConversationView, focusReply } from "./conversation.tsx";
 import { Details } from "./details.tsx";
@@ -15,6 +16,7 @@ import { Help, useKeys } from "./keys.tsx";
 import { List } from "./list.tsx";
 import { askPermission, permission, useNews } from "./news.ts";
 import { otherRelease } from "./release.ts";
+import { PasswordForm } from "./password-form.tsx";
 import { recall, remember } from "./remember.ts";
 import { addressOf, go, useRoute } from "./route.ts";
 import { Settings } from "./settings.tsx";
@@ -102,9 +104,46 @@ function Notes({ inbox }: { inbox: Inbox }) {
   return (
     <>
       {inbox.alarm && (
-        <div class="desk-alarm">
-          <AlarmBox alarm={inbox.alarm} words={customerAlarms[inbox.alarm.code]} detail />
-        </div>
+        <section class="desk-alarm" aria-label="Alarm">
+          <AlarmBox
+            alarm={inbox.alarm}
+            words={customerAlarms[inbox.alarm.code]}
+            detail
+          />
+          {inbox.alarm.code === "device-removed" && (
+            <PasswordForm
+              inbox={inbox}
+              label="Password"
+              hint="With it this device is added again, and your other devices show it in the list."
+              action="Add this device again"
+              done="Added"
+              kit
+            />
+          )}
+        </section>
+      )}
+      {inbox.locked && !inbox.alarm && (
+        <section class="desk-unlock" aria-label="Password needed">
+          <strong>Your account was changed on another device.</strong>
+          <p>
+            New messages are kept, and open with the password that you use there
+            now. It is asked for once.
+          </p>
+          <PasswordForm
+            inbox={inbox}
+            label="Password"
+            action="Open new messages"
+            done="Opened"
+            kit
+          />
+        </section>
+      )}
+      {inbox.staleSince !== undefined && (
+        <Note key={inbox.staleSince} name={`stale-${inbox.staleSince}`}>
+          A visitor wrote with keys that you have replaced, days afterwards. Put{" "}
+          <a href={settings}>the present snippet</a> on every page of your site,
+          so that old keys are refused there.
+        </Note>
       )}
       {inbox.warning === "roster-ending" && (
         <p class="desk-note" role="status">
@@ -185,7 +224,12 @@ function meant(
   return found?.conversation ?? open;
 }
 
-export function Desk({ inbox, service }: { inbox: Inbox; service: string }) {
+export function Desk(props: {
+  inbox: Inbox;
+  service: string;
+  begin: (change: Change) => void;
+}) {
+  const { inbox, service, begin } = props;
   const route = useRoute();
   const isWide = useWide();
   const [folded, setFolded] = useState(false);
@@ -265,6 +309,7 @@ export function Desk({ inbox, service }: { inbox: Inbox; service: string }) {
           <Settings
             inbox={inbox}
             service={service}
+            begin={begin}
             close={() => go({ sid: undefined, details: false })}
           />
         ) : conversation ? (

@@ -14,6 +14,7 @@ export interface FieldProps {
   secret?: boolean;
   code?: boolean;
   disabled?: boolean;
+  optional?: boolean;
 }
 
 export function Field(props: FieldProps) {
@@ -36,7 +37,7 @@ export function Field(props: FieldProps) {
           autocomplete={props.autocomplete}
           autocapitalize="none"
           spellcheck={false}
-          required
+          required={!props.optional}
           disabled={props.disabled ?? false}
           aria-invalid={props.problem !== undefined}
           aria-describedby={note === undefined ? undefined : `${id}-note`}

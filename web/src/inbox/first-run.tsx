@@ -15,7 +15,7 @@ import { failureWords, stepWords } from "./words.ts";
 
 export const PASSWORD_MIN = 10;
 
-function Step(props: {
+export function Step(props: {
   number: number;
   title: string;
   state: "open" | "done" | "later";

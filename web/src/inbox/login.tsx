@@ -13,7 +13,12 @@ import { failureWords, stepWords } from "./words.ts";
 
 const longDate = new Intl.DateTimeFormat(undefined, { dateStyle: "long" });
 
-function Confirm(props: { list: DeviceList; answer: (yes: boolean) => void }) {
+export function Confirm(props: {
+  list: DeviceList;
+  /** What the button that goes on says. */
+  yes?: string;
+  answer: (yes: boolean) => void;
+}) {
   const { list, answer } = props;
   const count = list.devices.length;
 
@@ -62,7 +67,7 @@ function Confirm(props: { list: DeviceList; answer: (yes: boolean) => void }) {
       </p>
       <div class="actions">
         <button type="button" class="button main" onClick={() => answer(true)}>
-          Yes, add this device
+          {props.yes ?? "Yes, add this device"}
         </button>
         <button type="button" class="button" onClick={() => answer(false)}>
           No, stop
@@ -72,7 +77,7 @@ function Confirm(props: { list: DeviceList; answer: (yes: boolean) => void }) {
   );
 }
 
-function useForm<T extends Record<string, string>>(initial: T) {
+export function useForm<T extends Record<string, string>>(initial: T) {
   const [values, setValues] = useState(initial);
   const bind = (name: keyof T & string) => ({
     name,
@@ -87,6 +92,7 @@ export function Login(props: {
   inbox: Inbox;
   service: string;
   create: () => void;
+  recover: () => void;
 }) {
   const { values, bind } = useForm({
     account: "",
@@ -187,6 +193,14 @@ export function Login(props: {
           <div class="actions">
             <button type="submit" class="button main" aria-disabled={busy}>
               {step ?? "Log in"}
+            </button>
+            <button
+              type="button"
+              class="button quiet"
+              disabled={busy}
+              onClick={props.recover}
+            >
+              Recover with the code
             </button>
           </div>
         </form>

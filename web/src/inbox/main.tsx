@@ -8,15 +8,18 @@ import { Bones, useChanges } from "../ui/parts.tsx";
 import { speak } from "../ui/language.ts";
 import { serviceAt } from "../ui/service.ts";
 import { english } from "../ui/words.ts";
+import { ChangeKeys, type Change } from "./change.tsx";
 import { Desk } from "./desk.tsx";
 import { FirstRun, Problem } from "./first-run.tsx";
 import { serviceOfPage } from "./hosted.tsx";
 import { Login } from "./login.tsx";
+import { Recover } from "./recover.tsx";
 
-type Setup = "create" | "login" | "done";
+type Setup = "create" | "login" | "recover" | "done";
 
 function App({ inbox, service }: { inbox: Inbox; service: string }) {
   const [setup, setSetup] = useState<Setup>("done");
+  const [change, setChange] = useState<Change>();
   const [loaded, setLoaded] = useState<"reading" | "read" | "failed">("reading");
 
   useChanges(inbox);
@@ -50,12 +53,37 @@ function App({ inbox, service }: { inbox: Inbox; service: string }) {
       />
     );
   }
-  if (inbox.device === undefined) {
+  if (setup === "recover") {
     return (
-      <Login inbox={inbox} service={service} create={() => setSetup("create")} />
+      <Recover
+        inbox={inbox}
+        service={service}
+        login={() => setSetup("login")}
+        done={() => setSetup("done")}
+      />
     );
   }
-  return <Desk inbox={inbox} service={service} />;
+  if (inbox.device === undefined) {
+    return (
+      <Login
+        inbox={inbox}
+        service={service}
+        create={() => setSetup("create")}
+        recover={() => setSetup("recover")}
+      />
+    );
+  }
+  if (change !== undefined) {
+    return (
+      <ChangeKeys
+        inbox={inbox}
+        service={service}
+        change={change}
+        done={() => setChange(undefined)}
+      />
+    );
+  }
+  return <Desk inbox={inbox} service={service} begin={setChange} />;
 }
 
 speak(english);

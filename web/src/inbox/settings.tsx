@@ -2,104 +2,21 @@
 
 import { useState } from "preact/hooks";
 
-import { ClientError } from "../client/errors.ts";
 import type { Inbox } from "../client/types.ts";
-import { Back, Check, Close } from "../ui/icons.tsx";
+import { Back, Close } from "../ui/icons.tsx";
+import type { Change } from "./change.tsx";
 import { SiteCheck } from "./check.tsx";
-import { Field } from "./field.tsx";
-import { Problem } from "./first-run.tsx";
 import { HostedLabel } from "./hosted.tsx";
 import { deviceName } from "./names.ts";
 import { askPermission, permission, type Permission } from "./news.ts";
+import { PasswordForm } from "./password-form.tsx";
 import { Snippet } from "./snippet.tsx";
-import { failureWords, stepWords } from "./words.ts";
 
 const longDate = new Intl.DateTimeFormat(undefined, { dateStyle: "long" });
 
-function Renew({ inbox }: { inbox: Inbox }) {
-  const [password, setPassword] = useState("");
-  const [step, setStep] = useState<string>();
-  const [problem, setProblem] = useState<string>();
-  const [done, setDone] = useState(false);
-  const busy = step !== undefined;
+type Begin = (change: Change) => void;
 
-  const renew = async () => {
-    setProblem(undefined);
-    setDone(false);
-    setStep("Renewing");
-    try {
-      await inbox.renew({
-        password,
-        progress: (name) => setStep(stepWords(name)),
-      });
-      setPassword("");
-      setDone(true);
-    } catch (error) {
-      const wrong =
-        error instanceof ClientError && error.code === "wrong-credentials";
-      setProblem(
-        wrong
-          ? "That is not the password of this account. Nothing was changed."
-          : failureWords(error),
-      );
-    } finally {
-      setStep(undefined);
-    }
-  };
-
-  return (
-    <form
-      class="renew"
-      onSubmit={(event) => {
-        event.preventDefault();
-        if (!busy && password !== "") void renew();
-      }}
-    >
-      <input
-        class="hidden"
-        type="text"
-        name="account"
-        autocomplete="username"
-        value={inbox.device?.account ?? ""}
-        tabIndex={-1}
-        aria-hidden="true"
-        readOnly
-      />
-      <Field
-        label="Renew with your password"
-        name="password"
-        autocomplete="current-password"
-        secret
-        disabled={busy}
-        value={password}
-        change={(value) => {
-          setPassword(value);
-          setProblem(undefined);
-        }}
-        hint="Visitors can write to you for 180 days from then on."
-      />
-      <Problem text={problem} />
-      <div class="actions">
-        <button
-          type="submit"
-          class="button"
-          aria-disabled={busy || password === ""}
-        >
-          {step ?? "Renew"}
-        </button>
-      </div>
-      <p class="done" role="status">
-        {done && (
-          <>
-            <Check size={16} /> Renewed
-          </>
-        )}
-      </p>
-    </form>
-  );
-}
-
-function Devices({ inbox }: { inbox: Inbox }) {
+function Devices({ inbox, begin }: { inbox: Inbox; begin: Begin }) {
   const list = inbox.devices;
 
   if (list === undefined) return null;
@@ -111,7 +28,18 @@ function Devices({ inbox }: { inbox: Inbox }) {
         {list.devices.map((device) => (
           <li key={device.id}>
             {deviceName(device.id)}
-            {device.mine && <span class="tag">this one</span>}
+            {device.mine ? (
+              <span class="tag">this one</span>
+            ) : (
+              <button
+                type="button"
+                class="link"
+                aria-label={`Remove ${deviceName(device.id)}`}
+                onClick={() => begin({ kind: "remove", id: device.id })}
+              >
+                Remove
+              </button>
+            )}
           </li>
         ))}
       </ul>
@@ -120,7 +48,41 @@ function Devices({ inbox }: { inbox: Inbox }) {
         {longDate.format(list.notAfter)}. To add a device, open this page on it
         and log in with your recovery kit.
       </p>
-      <Renew inbox={inbox} />
+      <PasswordForm
+        inbox={inbox}
+        label="Renew with your password"
+        hint="Visitors can write to you for 180 days from then on."
+        action="Renew"
+        done="Renewed"
+      />
+    </section>
+  );
+}
+
+function Security({ begin }: { begin: Begin }) {
+  return (
+    <section>
+      <h2>Security</h2>
+      <p class="note">
+        The service cannot reset your password. It cannot read your kit either:
+        if either may have come into other hands, replace it.
+      </p>
+      <div class="actions">
+        <button
+          type="button"
+          class="button"
+          onClick={() => begin({ kind: "password" })}
+        >
+          Change the password
+        </button>
+        <button
+          type="button"
+          class="button"
+          onClick={() => begin({ kind: "kit" })}
+        >
+          Make a new recovery kit
+        </button>
+      </div>
     </section>
   );
 }
@@ -158,9 +120,10 @@ function Notifications() {
 export function Settings(props: {
   inbox: Inbox;
   service: string;
+  begin: Begin;
   close: () => void;
 }) {
-  const { inbox, service, close } = props;
+  const { inbox, service, begin, close } = props;
 
   return (
     <section class="settings" aria-label="Settings">
@@ -195,7 +158,8 @@ export function Settings(props: {
             <SiteCheck inbox={inbox} />
           </section>
         )}
-        <Devices inbox={inbox} />
+        <Devices inbox={inbox} begin={begin} />
+        <Security begin={begin} />
         <Notifications />
         <section>
           <h2>About this page</h2>

@@ -58,6 +58,8 @@ const steps: Readonly<Record<string, string>> = {
   account: "Creating the account",
   vault: "Opening your keys",
   device: "Adding this device",
+  roster: "Renewing",
+  generation: "Changing your keys",
 };
 
 /** What the client reports while it registers or logs in. */

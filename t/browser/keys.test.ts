@@ -1,0 +1,166 @@
+// The life of an account's keys at the screen: a new password, a device that is
+// lost, an account that is recovered by the code on paper.
+
+import assert from "node:assert/strict";
+import { after, before, describe, test } from "node:test";
+
+import type { Browser } from "playwright-core";
+
+import { gallery, newPerson, openBrowser, until } from "./browser.ts";
+import { Customer, type Kit } from "./people.ts";
+import { startSite, type Site } from "./site.ts";
+import { nodeVisitor, type NodeVisitor } from "./visitors.ts";
+
+const ACCOUNT = "hello@kiln-and-tide.example";
+const FIRST = "salt glaze on a grey morning";
+const SECOND = "a kiln that was never lit twice";
+const THIRD = "forty bowls and one cracked jug";
+
+let browser: Browser;
+let site: Site;
+let desk: Customer;
+let tablet: Customer;
+let visitor: NodeVisitor;
+let kit: Kit;
+
+async function newInbox(): Promise<Customer> {
+  const person = await newPerson(browser);
+  await person.grantPermissions(["clipboard-read", "clipboard-write"]);
+  const page = await person.newPage();
+  await page.goto(`${site.chat}/inbox.html`);
+  return new Customer(page);
+}
+
+before(async () => {
+  browser = await openBrowser();
+  site = await startSite();
+  desk = await newInbox();
+  kit = await desk.createAccount(ACCOUNT, FIRST, 2);
+  await desk.keepKit(kit);
+  await desk.button("Open the inbox").click();
+  visitor = await nodeVisitor(site, kit.cid);
+  await visitor.says("Do you ship to Norway?");
+  await desk.openConversation();
+  tablet = await newInbox();
+  await tablet.fillLogin(kit, FIRST);
+  await tablet.confirmDevices();
+});
+
+after(async () => {
+  visitor?.chat.close();
+  await browser?.close();
+  await site?.stop();
+});
+
+const field = (of: Customer, label: string) =>
+  of.page.getByLabel(label, { exact: true });
+
+async function toSettings(of: Customer): Promise<void> {
+  await of.page.goto(`${site.chat}/inbox.html#/details`);
+  await of.page.getByRole("heading", { name: "Security" }).waitFor();
+}
+
+/** Of the line that is to go on the site. */
+async function leastGeneration(of: Customer): Promise<string | undefined> {
+  await of.button("Open the inbox").waitFor();
+  const line = await of.page.getByLabel("Snippet", { exact: true }).innerText();
+  return /data-min-generation="(\d+)"/.exec(line)?.[1];
+}
+
+describe("a new password", () => {
+  test("is set with the old one; the new line for the site follows", async () => {
+    await toSettings(desk);
+    await gallery(desk.page, "settings-security");
+    await desk.button("Change the password").click();
+    await field(desk, "Present password").fill("not this one");
+    await field(desk, "New password").fill("short");
+    await desk.button("Change the password").click();
+    await desk.page.getByText("Choose a new password").waitFor();
+    await field(desk, "New password").fill(SECOND);
+    await desk.button("Change the password").click();
+    await desk.page.getByText("That is not the password").waitFor();
+    await gallery(desk.page, "change-password");
+    await field(desk, "Present password").fill(FIRST);
+    await desk.button("Change the password").click();
+    assert.equal(await leastGeneration(desk), "2");
+    await gallery(desk.page, "change-password-snippet");
+    await desk.button("Open the inbox").click();
+  });
+
+  test("is asked for once on the other device", async () => {
+    await visitor.says("And how long does it take?");
+    const ask = tablet.page.getByText("Your account was changed on another device");
+    await ask.waitFor();
+    await gallery(tablet.page, "locked");
+    await field(tablet, "Password").fill(FIRST);
+    await tablet.button("Open new messages").click();
+    await tablet.page.getByText("That does not open the account").waitFor();
+    await field(tablet, "Password").fill(SECOND);
+    await tablet.button("Open new messages").click();
+    await ask.waitFor({ state: "detached" });
+    await tablet.openConversation();
+    await tablet.showsExactly(
+      ["Do you ship to Norway?", "And how long does it take?"]);
+  });
+});
+
+describe("a lost device", () => {
+  test("is removed, with a new password and a new kit", async () => {
+    await toSettings(desk);
+    await desk.page.getByRole("button", { name: /^Remove Device/ }).click();
+    await gallery(desk.page, "remove-device");
+    await field(desk, "Present password").fill(SECOND);
+    await field(desk, "New password").fill(THIRD);
+    await desk.button("Continue").click();
+    await desk.page.locator("[data-kit]").first().waitFor();
+    kit = await desk.readKit();
+    await desk.button("I have printed or saved it").click();
+    await desk.readOffKit(kit);
+    assert.equal(await leastGeneration(desk), "3");
+    await desk.button("Open the inbox").click();
+    assert.equal(await desk.deviceCount(), 1);
+
+    await tablet.page.getByText("This device was removed").waitFor();
+    await gallery(tablet.page, "device-removed");
+    await field(tablet, "Password").fill(SECOND);
+    await tablet.button("Add this device again").click();
+    await tablet.page.getByText("That does not open the account").waitFor();
+  });
+});
+
+describe("an account that nobody can open any more", () => {
+  test("is recovered by the code on paper, history and all", async () => {
+    const found = await newInbox();
+    await found.button("Log in to an account that you have").click();
+    await found.button("Recover with the code").click();
+    await gallery(found.page, "recover");
+    await field(found, "Account").fill(kit.account);
+    await field(found, "Chat code").fill(kit.cid);
+    await field(found, "Recovery code").fill(kit.recoveryCode.replace(/.$/, ""));
+    await field(found, "New password").fill(FIRST);
+    await found.button("Continue").click();
+    await found.page.getByText("The recovery code has a typing mistake").waitFor();
+    await field(found, "Recovery code").fill(kit.recoveryCode.toLowerCase());
+    await found.button("Continue").click();
+    await found.page.getByText("1 device").waitFor();
+    await found.page.getByText("2 times").waitFor();
+    await gallery(found.page, "recover-confirm");
+    await found.button("Yes, go on").click();
+    await found.page.locator("[data-kit]").first().waitFor();
+    const fresh = await found.readKit();
+    assert.notEqual(fresh.recoveryCode, kit.recoveryCode);
+    await found.button("I have printed or saved it").click();
+    await found.readOffKit(fresh);
+    assert.equal(await leastGeneration(found), "4");
+    await found.button("Open the inbox").click();
+    await found.openConversation();
+    await found.showsExactly(
+      ["Do you ship to Norway?", "And how long does it take?"]);
+    await found.write("A week, by ship.");
+    await until("the visitor has it",
+      async () => visitor.chat.messages.map((m) => m.text),
+      (texts) => texts.includes("A week, by ship."));
+
+    await desk.page.getByText("This device was removed").waitFor();
+  });
+});
