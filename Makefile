@@ -344,14 +344,6 @@ $(CRASH)/sealchatd-no%: t/crash/fault.c $(call obj,$(SIDECAR_C))
 	@$(CC) -std=gnu11 $(CFLAGS) $(WARN) $(INC) $(CPKG) -DSC_EARLY=$(EARLY) \
 	    $(call WRAP,$(WRAPPED) mdb_env_open) -o $@ $^ $(LIBS) -ldl
 
-.PHONY: test-memory
-test-memory: $(BUILD)/.deps-test $(BUILD)/sealchatd $(BUILD)/memory/idle ## what 100,000 idle streams cost sealchatd
-	@t/run-tap $(BUILD)/memory/idle
-
-$(BUILD)/memory/idle: $(call obj,t/memory/idle.c \
-        $(filter-out sidecar/sealchatd.c,$(SIDECAR_C)))
-	@mkdir -p $(@D)
-	@$(CC) $(CFLAGS) -o $@ $^ $(LIBS) -lcmocka
 
 RESTART   := $(BUILD)/restart
 RESTART_C := $(filter-out t/restart/ws.c,$(wildcard t/restart/*.c)) \
@@ -403,6 +395,19 @@ TIMED := disk growth hostile others pressure
 test-nginx-valgrind: $(NGINX_TESTS) ## the same under valgrind, some minutes
 	@SEALCHAT_VALGRIND=1 t/run-tap \
 	    $(filter-out $(TIMED:%=t/%.t),$(wildcard t/*.t))
+
+.PHONY: test-memory
+test-memory: $(NGINX_TESTS) $(BUILD)/memory/idle $(BUILD)/memory/sockets ## what idle browsers cost nginx, and idle streams sealchatd
+	@t/run-tap $(BUILD)/memory/idle t/memory/connections.t
+
+$(BUILD)/memory/sockets: $(call obj,t/memory/sockets.c)
+	@mkdir -p $(@D)
+	@$(CC) $(CFLAGS) -o $@ $^ -lssl -lcrypto
+
+$(BUILD)/memory/idle: $(call obj,t/memory/idle.c \
+        $(filter-out sidecar/sealchatd.c,$(SIDECAR_C)))
+	@mkdir -p $(@D)
+	@$(CC) $(CFLAGS) -o $@ $^ $(LIBS) -lcmocka
 
 .PHONY: test-web
 test-web: $(BUILD)/.deps-test asan all ## vectors, codec, cryptography, the twelve steps in Node

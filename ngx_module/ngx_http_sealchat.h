@@ -64,6 +64,9 @@ struct ngx_http_sealchat_session_s {
 
     ngx_uint_t                       link_number;
 
+    ngx_peer_connection_t            peer;      /* as the balancer left it */
+    ngx_http_upstream_state_t       *peer_state;
+
     uint16_t                         close_code;
     ngx_str_t                        close_reason;
 

@@ -123,7 +123,7 @@ ngx_http_sealchat_join(ngx_http_sealchat_session_t *s)
                                     : NGX_HTTP_INTERNAL_SERVER_ERROR;
         }
 
-        rc = ngx_http_sealchat_link_join(s, &r->upstream->peer);
+        rc = ngx_http_sealchat_link_join(s, &s->peer);
 
         if (rc == NGX_OK) {
             return NGX_OK;
@@ -136,7 +136,7 @@ ngx_http_sealchat_join(ngx_http_sealchat_session_t *s)
             return NGX_HTTP_INTERNAL_SERVER_ERROR;
         }
 
-    } while (slcf->next_upstream && r->upstream->peer.tries);
+    } while (slcf->next_upstream && s->peer.tries);
 
     return NGX_HTTP_BAD_GATEWAY;
 }
@@ -244,7 +244,7 @@ ngx_http_sealchat_session_retry(ngx_http_sealchat_session_t *s,
 
     ngx_http_sealchat_upstream_free(r, state);
 
-    if (slcf->next_upstream && r->upstream->peer.tries) {
+    if (slcf->next_upstream && s->peer.tries) {
 
         status = ngx_http_sealchat_join(s);
 

@@ -183,7 +183,7 @@ ngx_http_sealchat_variable_link(ngx_http_request_t *r,
 
     /* the link itself may be gone */
 
-    peer = r->upstream->state->peer;
+    peer = s->peer.name;
 
     p = ngx_http_sealchat_variable_alloc(r, v, peer->len + 1 + NGX_INT_T_LEN);
     if (p == NULL) {

@@ -195,7 +195,7 @@ subtest 'a slow browser stays paused' => sub {
 };
 
 subtest 'a reload while the sidecar is away' => sub {
-    my $chat = SealChat::Chat->new;
+    my $chat = SealChat::Chat->new(location => 'sealchat_drain_timeout 1s;');
     my $ws = $chat->connect;
     $chat->echo->stop('KILL');
     sleep 0.2;
