@@ -118,6 +118,15 @@ ngx_http_sealchat_limit_authenticated(ngx_http_sealchat_session_t *s,
     note_call('t', s);
 }
 
+void
+ngx_http_sealchat_session_ticket(ngx_http_sealchat_session_t *s,
+    u_char *ticket, size_t len)
+{
+    MUST(len <= SC_TICKET_MAX);
+    note_call('k', s);
+    world.sum = sum_of(world.sum, ticket, len);
+}
+
 static void
 leave(ngx_http_sealchat_session_t *s, ngx_uint_t code)
 {
