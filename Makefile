@@ -270,6 +270,12 @@ asan: $(ASAN)/$(SO) $(ASAN)/sealchatd $(ASAN)/sealchatctl
 test-unit: $(BUILD)/.deps-test $(UNIT) $(REPLAYS) $(ASAN)/sealchatd ## C units under sanitizers
 	@t/run-tap $(UNIT) $(REPLAYS)
 
+# Its tickets live for seconds: they are renewed while a test waits.
+$(ASAN)/sealchatd-brief: sidecar/resume.c \
+        $(filter-out %/resume.o,$(call aobj,$(SIDECAR_C)))
+	@$(CC) -std=gnu11 $(SANITIZE) $(WARN) $(INC) $(CPKG) \
+	    -DSC_TICKET_LIFE_MS=6000 -o $@ $^ $(LIBS)
+
 $(ASAN)/t/unit/%: $(ASAN)/obj/t/unit/%.o \
         $(call aobj,$(filter-out sidecar/sealchatd.c,$(SIDECAR_C)) \
         $(wildcard t/engine/*.c) ngx_module/ws_frame.c)
@@ -368,11 +374,9 @@ $(RESTART)/restart: $(patsubst %.c,$(RESTART)/obj/%.o,$(RESTART_C)) \
 	@$(CC) $(CFLAGS) -o $@ $^ $(LIBS) -lcmocka
 
 # Hands out no ticket: with it the test must see streams get lost.
-$(RESTART)/sealchatd-no-tickets: $(filter-out %/resume.o,$(call obj,$(SIDECAR_C))) \
-        sidecar/resume.c
+$(RESTART)/sealchatd-no-tickets: $(call obj,t/restart/wrap/no_tickets.c $(SIDECAR_C))
 	@mkdir -p $(@D)
-	@$(CC) -std=gnu11 $(CFLAGS) $(WARN) $(INC) $(CPKG) -DSC_NO_TICKETS \
-	    -o $@ $^ $(LIBS)
+	@$(CC) $(CFLAGS) $(call WRAP,sc_link_ticket) -o $@ $^ $(LIBS)
 
 # What is preloaded into the real programs, to make the machine fail.
 PRELOAD := $(patsubst %.c,$(BUILD)/%.so,$(wildcard t/preload/*.c))

@@ -150,9 +150,10 @@ show_roster_to_session(struct sc_map_node *node, void *frame)
 }
 
 
-/* Devices and visitors who are connected use a new roster at once. */
-static void
-show_roster(struct sc_live *customer)
+/* The present roster, as ROSTERS that nobody asked for; NULL when there is no
+ * memory. */
+static struct sc_body *
+roster_frame(const struct sc_live *customer)
 {
     struct sc_bytes         roster = customer->present.roster.bytes;
     uint8_t                 list[2 + SC_ROSTER_MAX];
@@ -167,14 +168,37 @@ show_roster(struct sc_live *customer)
     };
 
     frame = sc_body_new(NULL, SC_FRAME_HEADER + 10 + rosters.rosters.n);
-    if (frame == NULL) {
-        return;
+    if (frame) {
+        frame->n = sc_rosters_encode(frame->bytes, frame->n, 0, &rosters);
     }
 
-    frame->n = sc_rosters_encode(frame->bytes, frame->n, 0, &rosters);
-    show_roster_to(&customer->devices, frame);
-    sc_map_walk(&customer->sessions, show_roster_to_session, frame);
-    sc_body_drop(frame);
+    return frame;
+}
+
+
+/* Devices and visitors who are connected use a new roster at once. */
+static void
+show_roster(struct sc_live *customer)
+{
+    struct sc_body *frame = roster_frame(customer);
+
+    if (frame) {
+        show_roster_to(&customer->devices, frame);
+        sc_map_walk(&customer->sessions, show_roster_to_session, frame);
+        sc_body_drop(frame);
+    }
+}
+
+
+void
+sc_customer_show(struct sc_stream *stream)
+{
+    struct sc_body *frame = roster_frame(stream->customer);
+
+    if (frame) {
+        sc_stream_send(stream, 0, NULL, 0, frame, frame->bytes, frame->n);
+        sc_body_drop(frame);
+    }
 }
 
 

@@ -80,6 +80,9 @@ void sc_customer_changed(struct sc_live *customer, struct sc_bytes roster,
  * are closed, and nobody gets it any more. */
 void sc_customer_erased(struct sc_service *service, const uint8_t cid[32]);
 
+/* Shows a device or visitor the present roster, unasked. */
+void sc_customer_show(struct sc_stream *stream);
+
 /* Whether the roster lists that key. */
 int sc_roster_lists(const struct sc_roster *roster, const uint8_t pk[32]);
 

@@ -36,12 +36,7 @@
 static int
 is_stored(const struct sc_stream *stream)
 {
-#ifdef SC_NO_TICKETS
-    (void) stream;
-    return 0;                        /* for the control of a test */
-#else
     return stream->role != SC_ROLE_VISITOR || stream->session->hello == NULL;
-#endif
 }
 
 
@@ -228,7 +223,7 @@ find_owner(struct sc_stream *stream, struct sc_login *login, uint64_t version)
 /* Fills in login; the reference in it is the caller's in any case. */
 static const char *
 find(struct sc_stream *stream, const struct sc_open *open,
-     struct sc_login *login)
+     struct sc_login *login, uint64_t *version)
 {
     struct sc_service *service = stream->service;
     struct sc_ticket   ticket = {
@@ -238,6 +233,7 @@ find(struct sc_stream *stream, const struct sc_open *open,
 
     wrong = sc_ticket_open(service->tickets, sc_service_time(), open->ticket,
                            open->ticket_len, &ticket);
+    *version = ticket.version;
     if (wrong) {
         return wrong;
     }
@@ -269,13 +265,15 @@ find(struct sc_stream *stream, const struct sc_open *open,
 }
 
 
-/* 1 when the stream is whose the ticket says. */
+/* 1 when the stream is whose the ticket says; *version is that of the roster
+ * that he knew. */
 static int
-take_back(struct sc_stream *stream, const struct sc_open *open)
+take_back(struct sc_stream *stream, const struct sc_open *open,
+          uint64_t *version)
 {
     struct sc_login login = { .customer = NULL };
     uint64_t        cursor;
-    const char     *wrong = find(stream, open, &login);
+    const char     *wrong = find(stream, open, &login, version);
 
     if (wrong == NULL
         && sc_login_become(stream, &login, &cursor) != SC_E_NONE)
@@ -320,7 +318,8 @@ tell(struct sc_stream *stream)
 void
 sc_resume_open(struct sc_stream *stream, const struct sc_open *open)
 {
-    int known = open->ticket_len && take_back(stream, open);
+    uint64_t version;
+    int      known = open->ticket_len && take_back(stream, open, &version);
 
     tell(stream);
 
@@ -333,6 +332,14 @@ sc_resume_open(struct sc_stream *stream, const struct sc_open *open)
            sc_log_id(stream->cid).text, stream->role,
            sc_log_id(stream->self).text);
     sc_resume_give(stream);
+
+    /* A roster that came meanwhile was shown to nobody who was away. */
+    if ((SC_MAY_CHAT & 1u << stream->role)
+        && version < stream->customer->present.roster.version)
+    {
+        sc_customer_show(stream);
+    }
+
     sc_queue_pump(stream);
 }
 
