@@ -427,6 +427,16 @@ screenshots: $(BUILD)/.deps-test asan all ## every screen in one page: build/scr
 	@cd web && SCREENSHOTS=1 $(abspath $(NODE)) test.mjs browser
 	@$(NODE) web/gallery.mjs
 
+# Test builds of the pages, each without one named defence.
+$(BUILD)/hostile/.controls: $(NPM_DONE) $(FRAMES_TS) $(WEB_SRC) \
+        t/hostile/defences.ts t/hostile/lib.ts
+	@cd web && $(abspath $(NODE)) hostile.mjs build
+	@touch $@
+
+.PHONY: hostile
+hostile: $(BUILD)/.deps-test asan all $(BUILD)/hostile/.controls ## attacks by a hostile service, each with a control; build/hostile.html
+	@cd web && $(abspath $(NODE)) hostile.mjs run
+
 # libFuzzer wants clang; what it finds new goes to build/fuzz.
 SECONDS ?= 60
 

@@ -66,8 +66,8 @@ export async function bundleForNode(entries, outdir, options = {}) {
     packages: "bundle",
     external: ["playwright-core", "puppeteer-core"],
     sourcemap: "inline",
-    plugins: [hpke],
     ...options,
+    plugins: [hpke, ...(options.plugins ?? [])],
   });
 }
 
@@ -88,17 +88,20 @@ async function minifiedCss(path) {
 const src = (...parts) => join(web, "src", ...parts);
 
 /** Its words are UTF-8, and the mark at its beginning says so to pages of any
- * other encoding. */
-async function widget() {
+ * other encoding.  plugins: of a test build, which stays readable. */
+export async function widget(plugins = []) {
+  const lean = plugins.length === 0;
   const bundle = await bundleForBrowser(src("widget", "main.tsx"), {
     charset: "utf8",
+    minify: lean,
     // What libraries keep to themselves begins so, in ours nothing does.
     mangleProps: /^_/,
     // JSX calls what the bundle has anyway.
     tsconfig: src("widget", "tsconfig.json"),
     inject: [src("widget", "jsx.ts")],
-    plugins: [packedWords, sheets],
+    plugins: [...plugins, packedWords, sheets],
   });
+  if (!lean) return `\ufeff${bundle}`;
   const { code } = await minify(bundle, {
     ecma: 2022,
     compress: { passes: 3, unsafe_arrows: true, unsafe_methods: true },
@@ -121,11 +124,13 @@ const icon =
   '8.3c0 2.8.9 5 2.9 6.7"/><path d="M7.3 7.7v.5M12.7 7.7v.5M9.3 10.7h1.4L10 ' +
   '11.5zM10 11.5c0 2.3-3.2 2.4-3.8.9M10 11.5c0 2.3 3.2 2.4 3.8.9"/></svg>';
 
-/** One file that allows no other script or style than its own. */
-async function inbox(manifest) {
-  const sri = manifest[WIDGET].integrity;
+/** One file that allows no other script or style than its own; it knows the
+ * widget by that hash.  plugins: as above. */
+export async function inbox(integrity, plugins = []) {
   const script = await bundleForBrowser(src("inbox", "main.tsx"), {
-    define: { SEALCHAT_WIDGET_SRI: JSON.stringify(sri) },
+    define: { SEALCHAT_WIDGET_SRI: JSON.stringify(integrity) },
+    minify: plugins.length === 0,
+    plugins,
   });
   const sheets = [
     "ui/tokens.css",
@@ -163,8 +168,8 @@ async function inbox(manifest) {
 
 /** Each page output: its name in dist, and what makes its text. */
 const outputs = {
-  [WIDGET]: widget,
-  "inbox.html": inbox,
+  [WIDGET]: () => widget(),
+  "inbox.html": (manifest) => inbox(manifest[WIDGET].integrity),
 };
 
 /** Writes name.gz; zopfli needs seconds and saves what nginx would not. */

@@ -18,6 +18,10 @@ export interface ServiceOptions {
   /** The programs under address and undefined sanitizers: true by default. */
   readonly sanitized?: boolean;
   readonly registration?: "open" | "off";
+  /** Another sealchatd than the build's. */
+  readonly sidecar?: string;
+  /** The socket that nginx connects to, if not sealchatd's own. */
+  readonly link?: string;
   /** nginx configuration inside the service's server {}. */
   readonly locations?: string;
   /** nginx configuration inside http {}: further servers. */
@@ -115,7 +119,7 @@ class Service implements RunningService {
   async startSidecar(): Promise<void> {
     const log = join(this.folder, "sealchatd.log");
     const before = await readFile(log, "utf8").catch(() => "");
-    const program = join(this.#build, "sealchatd");
+    const program = this.#options.sidecar ?? join(this.#build, "sealchatd");
     this.#sidecar = this.#spawn(
       program, ["-c", join(this.folder, "sealchatd.conf")], "sealchatd", {});
     await this.#until("sealchatd", this.#sidecar, async () => {
@@ -288,7 +292,7 @@ ${temp}
     charset utf-8;
 
     upstream sealchat {
-        server unix:${this.folder}/link.sock;
+        server unix:${this.#options.link ?? `${this.folder}/link.sock`};
     }
 
     server {

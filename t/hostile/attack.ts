@@ -1,0 +1,25 @@
+// What an attack is.
+
+import type { DefenceName } from "./defences.ts";
+import type { Ending, Scene } from "./scene.ts";
+
+export type Adversary =
+  | "the service"
+  | "the network"
+  | "a visitor"
+  | "a customer"
+  | "a stolen database"
+  | "a lost device";
+
+export interface Attack {
+  /** Of the table of flaws; 0 for an attack beyond it. */
+  readonly row: number;
+  readonly name: string;
+  readonly adversary: Adversary;
+  /** What the attacker does, in a sentence. */
+  readonly does: string;
+  /** What is switched off in the control, where the attack has to succeed. */
+  readonly defence: DefenceName;
+  /** Needs what the inbox's browser keeps: one at a time in each lane. */
+  readonly run: (scene: Scene) => Promise<Ending>;
+}

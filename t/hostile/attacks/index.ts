@@ -1,0 +1,15 @@
+// All attacks, in the order of the report.
+
+import type { Attack } from "../attack.ts";
+import { keyAttacks } from "./keys.ts";
+import { textAttacks } from "./text.ts";
+import { transcriptAttacks } from "./transcript.ts";
+import { vaultAttacks } from "./vault.ts";
+
+const all: Attack[] = [
+  ...keyAttacks, ...vaultAttacks, ...transcriptAttacks, ...textAttacks,
+];
+
+/** By row; those beyond the table last. */
+export const attacks: readonly Attack[] = all.sort(
+  (a, b) => (a.row || Infinity) - (b.row || Infinity));

@@ -1,0 +1,403 @@
+// Rows 10 to 12, 21, 22 and 25: what is old, missing, turned round, grafted,
+// doubled or poisoned.
+
+import { copy, fromBase64Url, fromHex, toHex, type Bytes } from "../../../web/src/wire/bytes.ts";
+import * as f from "../../../web/src/wire/frames.gen.ts";
+import type { Tab } from "../../browser/driver.ts";
+import { Visitor } from "../../browser/people.ts";
+import type { Attack } from "../attack.ts";
+import {
+  decodeEnvelope, decodeRoster, Direction, graft, hiding, inSession, looseBody,
+  makeSession, senderOf, swallow, text,
+} from "../forge.ts";
+import { addressOf, platformOf, until, type Ending, type Scene } from "../scene.ts";
+import { talking } from "./keys.ts";
+
+const HOUR = 3_600_000;
+const GAP = "A message before this one is missing";
+const UNREADABLE = "This message could not be opened";
+
+const sends = (scene: Scene, page: string) =>
+  scene.record.sent.filter(({ name, stream }) => name === "send" && stream.page === page);
+
+const marked = async (visitor: Visitor<Tab>, mark: string) =>
+  (await visitor.panel.getByText(mark).count()) > 0;
+
+// --- row 10: back to what was -------------------------------------------------
+
+async function olderRoster(scene: Scene): Promise<Ending> {
+  const { visitor, streams } = await talking(scene, "Are you there?", "Yes, we are.");
+  const old = scene.record.rosters.at(-1)!;
+  await scene.device();
+  const news = scene.record.rosters.length;
+  streams.at(-1)!.cut();
+  await until("the new roster at the visitor's", () =>
+    scene.record.frames.filter(({ name, stream }) =>
+      name === "ready" && stream.page === "shop").length > 1 &&
+    scene.record.rosters.length > news);
+  await visitor.write("I see your new device.");
+  await visitor.sees("I see your new device.", "Sent");
+  scene.play({
+    page: "shop",
+    toClient: ({ name, tag, body }) =>
+      name === "ready"
+        ? [f.encodeReady(tag, { ...f.decodeReady(body), roster: old })]
+        : undefined,
+    toService: swallow(() => undefined),
+  });
+  const before = sends(scene, "shop").length;
+  streams.at(-1)!.cut();
+  const again = "And now, who reads this?";
+  const reconnected = scene.record.frames.length;
+  await until("the old roster was shown", () =>
+    scene.record.frames.slice(reconnected).some(({ name, stream }) =>
+      name === "ready" && stream.page === "shop"));
+  await new Promise((done) => setTimeout(done, 300));
+  await scene.attempt(visitor, again);
+  return scene.ends({
+    won: () => sends(scene, "shop").length > before,
+    lost: async () =>
+      (await visitor.alarm.count()) > 0 &&
+      (await visitor.alarm.getAttribute("data-code")) === "roster-contradicts",
+    saw: "An alarm: the list of devices went back to an earlier one, and nothing is sent.",
+    sawWon: "Nothing unusual. The message went out under the roster of before.",
+  });
+}
+
+async function belowMinimum(scene: Scene): Promise<Ending> {
+  const visitor = await scene.visitor({ minGeneration: 2 });
+  await scene.attempt(visitor, "Who holds the key to this?");
+  return scene.ends({
+    won: () => sends(scene, "shop").length > 0,
+    lost: async () =>
+      (await visitor.alarm.count()) > 0 &&
+      (await visitor.alarm.getAttribute("data-code")) === "roster-below-minimum",
+    saw: "This site's chat could not be verified, so nothing was sent.",
+    sawWon: "Nothing unusual. The message is sealed to keys that the customer has given up.",
+  });
+}
+
+// --- row 11: replayed, reordered, dropped -------------------------------------
+
+async function dropped(scene: Scene): Promise<Ending> {
+  const { visitor, sid } = await talking(
+    scene, "Shall I send it back?", "One moment, we will look.");
+  const { inbox } = scene.lane.colleague;
+  let hidden = "";
+  scene.play({
+    page: "shop",
+    toClient: hiding((e) => {
+      if (e.direction !== Direction.toVisitor) return false;
+      hidden ||= toHex(e.bytes.slice(-64));
+      return toHex(e.bytes.slice(-64)) === hidden;
+    }),
+  });
+  await inbox.send(sid, "No, please do not.");
+  await inbox.send(sid, "That is all.");
+  await visitor.sees("That is all.");
+  return scene.ends({
+    won: async () => !(await marked(visitor, GAP)) &&
+      (await visitor.texts()).join().includes("look.,That is all."),
+    lost: () => marked(visitor, GAP),
+    saw: `The later message, with the mark "${GAP}".`,
+    sawWon: "A conversation without a hole, although a message of it is gone.",
+  });
+}
+
+async function droppedDevice(scene: Scene): Promise<Ending> {
+  const { visitor, sid } = await talking(
+    scene, "Is it safe for children?", "I will ask the workshop.");
+  const { inbox } = scene.lane.colleague;
+  const other = await scene.device();
+  await until("the other device has it", () =>
+    other.inbox.conversations.some((c) => c.sid === sid && c.messages.length === 2));
+  const device = other.inbox.device!.id;
+  scene.play({ page: "shop", toClient: hiding((e) => senderOf(e) === device) });
+  await other.inbox.send(sid, "It is not: the glaze has lead in it.");
+  await scene.talk(inbox, "It is not: the glaze has lead in it.");
+  await inbox.send(sid, "As my colleague says.");
+  await visitor.sees("As my colleague says.");
+  return scene.ends({
+    won: async () => !(await marked(visitor, GAP)) &&
+      (await visitor.texts()).at(-1) === "As my colleague says.",
+    lost: () => marked(visitor, GAP),
+    saw: `The answer that rests on the missing one, with the mark "${GAP}".`,
+    sawWon: "An answer that seems whole, although all of one device's words are gone.",
+  });
+}
+
+async function turnedRound(scene: Scene): Promise<Ending> {
+  const { inbox } = scene.lane.colleague;
+  const visitor = await scene.visitor();
+  const [q1, a1, q2, a2] = [
+    "Do I get my money back?", "No.", "Do you have the blue one?", "Yes, of course.",
+  ];
+  const places = new Map<string, number>();
+  const place = (envelope: Uint8Array, position: number) =>
+    places.get(toHex(envelope.slice(-64))) ?? position;
+  // The first answer is put behind all, the second into its place.
+  const order = [1_900_000_000, 2];
+  scene.play({
+    page: "shop",
+    toClient: ({ name, tag, body }) => {
+      if (name === "stored") {
+        const { position, time } = f.decodeStored(body);
+        return [f.encodeStored(tag, { position: position + 2_000, time })];
+      }
+      if (name !== "deliver") return undefined;
+      const deliver = f.decodeDeliver(body);
+      const key = toHex(deliver.envelope.slice(-64));
+      if (deliver.envelope[5] === Direction.toVisitor && !places.has(key)) {
+        places.set(key, order[places.size]!);
+      }
+      const position = place(deliver.envelope, deliver.position + 2_000);
+      return [f.encodeDeliver(tag, { ...deliver, position })];
+    },
+    toService: ({ name }) => (name === "ack" ? [] : undefined),
+  });
+  await visitor.write(q1);
+  const { sid } = await scene.talk(inbox, q1);
+  await inbox.send(sid, a1);
+  await visitor.sees(a1);
+  await visitor.write(q2);
+  await scene.talk(inbox, q2);
+  await inbox.send(sid, a2);
+  await visitor.sees(a2);
+  const shown = async () => (await visitor.texts()).join(" ");
+  return scene.ends({
+    won: async () => /Yes, of course\. .*No\.$/.test(await shown()),
+    lost: async () => (await shown()).endsWith([q1, a1, q2, a2].join(" ")),
+    saw: "Questions and answers as they were written.",
+    sawWon: `The answers in each other's place: "${q1}" and then "${a2}"`,
+  });
+}
+
+async function keptBack(scene: Scene): Promise<Ending> {
+  const { visitor } = await talking(scene, "Good morning.", "Good morning!");
+  let took = 0;
+  scene.play({ page: "shop", toService: swallow(() => took++) });
+  const said = "I take back my order, please confirm.";
+  await visitor.write(said);
+  await visitor.sees(said, "Sent");
+  await until("it is kept back", () => took);
+  await new Promise((done) => setTimeout(done, 300));
+  const state = async () =>
+    (await visitor.shown()).find((m) => m.text === said)?.state;
+  return scene.ends({
+    won: async () => (await state()) === "Delivered",
+    lost: async () => (await state()) === "Sent",
+    saw: `One tick, "Sent": the service has it, and nobody has answered it.`,
+    sawWon: `Two ticks, "Delivered", although nobody got it.`,
+  });
+}
+
+// --- row 12: another place ----------------------------------------------------
+
+async function grafted(scene: Scene): Promise<Ending> {
+  const { lib } = scene;
+  const cid = fromBase64Url(scene.cid)!;
+  const streams = scene.streams("chat");
+  const desk = await scene.desk();
+  const victim = await scene.nodeVisitor();
+  const secret = `I live at Harbour Street 4. ${Date.now()}`;
+  await victim.send(secret);
+  const rows = () => desk.list.locator(".row", { hasText: secret }).count();
+  await until("the row", async () => (await rows()) === 1);
+  const from = scene.record.envelopes[0]!;
+  const roster = decodeRoster(scene.record.rosters.at(-1)!)!;
+  const own = await makeSession(lib, cid, roster);
+  const envelope = await graft(
+    lib, decodeEnvelope(from)!,
+    {
+      direction: Direction.toCustomer, cid, sid: own.sid, seq: 1,
+      signkeyId: own.signkeyId, prev: new Uint8Array(32),
+      rosterId: await lib.idOf(roster.bytes),
+    },
+    { suite: own.kem.suite, kemId: own.kem.kemId }, own.sign.privateKey);
+  const unreadable = () => desk.list.getByText(UNREADABLE).count();
+  const before = await unreadable();
+  await scene.deliver(streams.at(-1)!, envelope, own.hello);
+  return scene.ends({
+    won: async () => (await rows()) === 2,
+    lost: async () => (await unreadable()) > before && (await rows()) === 1,
+    saw: `A message that says "${UNREADABLE}".`,
+    sawWon: "One visitor's words in another's conversation, who has only to ask for them.",
+  });
+}
+
+// --- row 21: two tabs -----------------------------------------------------------
+
+async function twoTabs(scene: Scene): Promise<Ending> {
+  const tab = await scene.person();
+  const first = await scene.visit(tab);
+  const second = await scene.visit(await tab.context().newPage());
+  await first.open();
+  await second.open();
+  const numbers = new Map<string, Set<string>>();
+  scene.play({
+    page: "shop",
+    toService: ({ name, body }) => {
+      if (name !== "send") return undefined;
+      const e = decodeEnvelope(copy(f.decodeSend(body).envelope))!;
+      const place = `${toHex(e.sid)} ${e.seq}`;
+      const those = numbers.get(place) ?? new Set();
+      numbers.set(place, those.add(toHex(e.bytes.slice(-64))));
+      return undefined;
+    },
+  });
+  const writes = async (visitor: Visitor<Tab>, name: string) => {
+    for (let i = 1; i <= 25; i++) {
+      await visitor.write(`${name} ${i}`);
+    }
+  };
+  // An alarm may take the fields away, which ends the attack too.
+  for (const work of [writes(first, "left"), writes(second, "right")]) {
+    work.catch(() => undefined);
+  }
+  scene.show(first.page);
+  const sessions = () => new Set([...numbers.keys()].map((k) => k.split(" ")[0])).size;
+  const doubled = () => [...numbers.values()].some((ids) => ids.size > 1);
+  const stored = async () =>
+    (await first.shown()).filter((m) => m.state !== "Sending" && m.state !== "Not sent").length;
+  return scene.ends({
+    won: async () =>
+      doubled() || sessions() > 1 || (await first.alarm.count()) > 0 ||
+      (await second.alarm.count()) > 0,
+    lost: async () =>
+      numbers.size === 50 && sessions() === 1 && !doubled() && (await stored()) >= 20,
+    saw: "All fifty messages, each once, numbered 1 to 50.",
+    sawWon: "Messages that claim the same number, or a conversation that fell in two.",
+  });
+}
+
+// --- row 22: clocks ---------------------------------------------------------------
+
+async function lateClock(scene: Scene): Promise<Ending> {
+  const left = scene.lane.colleague.inbox.devices!.notAfter - Date.now();
+  const soon = await scene.visitor({ ahead: left + 47 * HOUR });
+  await soon.write("47 hours after the end");
+  await soon.sees("47 hours after the end", "Sent");
+  const before = sends(scene, "shop").length;
+  const late = await scene.visitor({ ahead: left + 49 * HOUR });
+  await scene.attempt(late, "49 hours after the end");
+  return scene.ends({
+    won: () => sends(scene, "shop").length > before,
+    lost: async () =>
+      (await late.alarm.count()) > 0 &&
+      (await late.alarm.getAttribute("data-code")) === "roster-expired",
+    saw: "The chat is unavailable: the customer's keys were not renewed. (At 47 hours it still works.)",
+    sawWon: "Nothing unusual. The message went out under a roster that ended long ago.",
+  });
+}
+
+// --- row 25: poison ------------------------------------------------------------------
+
+/** A visitor who sends what the real client would not, to the real service. */
+async function poisoner(scene: Scene) {
+  const { lib, stage } = scene;
+  const cid = fromBase64Url(scene.cid)!;
+  const roster = decodeRoster(scene.record.rosters.at(-1)!)!;
+  const session = await makeSession(lib, cid, roster);
+  const stream = new lib.Stream(platformOf(stage, lib), addressOf(stage), cid);
+  await lib.ask.auth(stream, stage.chat, {
+    role: 1, subject: session.sid, key: session.sign.privateKey, hello: session.hello,
+  });
+  let prev: Bytes | undefined;
+  let seq = 0;
+  return {
+    close: () => stream.close(),
+    async send(o: Partial<Parameters<typeof inSession>[4]> & { broken?: boolean }) {
+      const envelope = await inSession(lib, session, roster, cid, {
+        body: text("poison"), ...o, seq: ++seq, ...(prev ? { prev } : {}),
+      });
+      if (o.broken) envelope[envelope.length - 1]! ^= 1;
+      prev = await lib.idOf(envelope);
+      await lib.ask.send(stream, envelope);
+    },
+  };
+}
+
+async function poisoned(scene: Scene): Promise<Ending> {
+  const desk = await scene.desk();
+  const garbage = () => crypto.getRandomValues(new Uint8Array(80));
+  let delivered = 0;
+  scene.play({
+    page: "chat",
+    toClient: ({ name, body }) => {
+      const own = name === "deliver" && f.decodeDeliver(body).hello.length > 0;
+      if (own) delivered++;
+      return undefined;
+    },
+  });
+  const mallory = await poisoner(scene);
+  await mallory.send({ sealed: [garbage(), garbage()] });
+  await mallory.send({ commitment: crypto.getRandomValues(new Uint8Array(32)) });
+  await mallory.send({
+    body: looseBody({ content: fromHex("68690a"), padding: 7, bytes: 256 }),
+  });
+  await mallory.send({ broken: true });
+  mallory.close();
+  const honest = await scene.nodeVisitor();
+  const said = `Hello, I would like to order. ${Date.now()}`;
+  await honest.send(said);
+  const rows = () => desk.list.locator(".row", { hasText: said }).count();
+  return scene.ends({
+    won: async () => delivered >= 3 && (await rows()) === 0,
+    lost: async () => (await rows()) === 1,
+    saw: "Messages that could not be opened, and the next visitor's, which can.",
+    sawWon: "Nothing any more: the inbox falls over the same message again and again.",
+  });
+}
+
+export const transcriptAttacks: Attack[] = [
+  {
+    row: 10, name: "An earlier roster for somebody who knows a later one", adversary: "the service",
+    does: "goes back to the list of devices of before, which does not list the newest one",
+    defence: "pinned-roster", run: olderRoster,
+  },
+  {
+    row: 10, name: "Keys of before for a fresh visitor", adversary: "the service",
+    does: "shows a roster below the generation that the snippet asks for",
+    defence: "least-generation", run: belowMinimum,
+  },
+  {
+    row: 11, name: "A reply left out", adversary: "the service",
+    does: "drops one reply everywhere, and lets the next one through",
+    defence: "hash-graph", run: dropped,
+  },
+  {
+    row: 11, name: "All of one device's words left out", adversary: "the service",
+    does: "drops everything that one of the customer's devices says",
+    defence: "heads", run: droppedDevice,
+  },
+  {
+    row: 11, name: "Answers in each other's place", adversary: "the service",
+    does: "numbers the answers so that each stands under the other's question",
+    defence: "graph-order", run: turnedRound,
+  },
+  {
+    row: 11, name: "The last message kept back", adversary: "the service",
+    does: "says that it stored a message and throws it away",
+    defence: "proof-of-delivery", run: keptBack,
+  },
+  {
+    row: 12, name: "Somebody else's ciphertext in a session of one's own", adversary: "a visitor",
+    does: "takes another visitor's ciphertext and sealed key from the service and signs them as its own",
+    defence: "context", run: grafted,
+  },
+  {
+    row: 21, name: "Fifty messages from two tabs at once", adversary: "the network",
+    does: "lets two tabs of one visitor send as fast as they can",
+    defence: "one-writer", run: twoTabs,
+  },
+  {
+    row: 22, name: "A roster that is over", adversary: "the service",
+    does: "keeps serving a roster 49 hours after its end",
+    defence: "validity", run: lateClock,
+  },
+  {
+    row: 25, name: "A poisoned queue", adversary: "a visitor",
+    does: "sends a garbage seal, a wrong commitment, bad padding and a bad signature",
+    defence: "unreadable-goes-on", run: poisoned,
+  },
+];

@@ -1,0 +1,206 @@
+// Each named defence of the client, and how a test build is made without it:
+// one passage of the source is put in the place of another.  The product is
+// built from the source as it is and knows nothing of this table; a passage
+// that is not there exactly once fails the build.
+
+export interface Edit {
+  /** Under web/src. */
+  readonly file: string;
+  readonly from: string;
+  readonly to: string;
+}
+
+export interface Defence {
+  /** What a client without it lacks, for the report. */
+  readonly what: string;
+  /** None where the defence stands in the page's snippet. */
+  readonly edits: readonly Edit[];
+}
+
+function without(what: string, file: string, from: string, to: string): Defence {
+  return { what, edits: [{ file, from, to }] };
+}
+
+export const defences = {
+  fingerprint: without(
+    "the identity key has to have the fingerprint of the snippet",
+    "client/roster.ts",
+    "!equal(roster.cid, cid) || !equal(await cidOf(roster.ikPk), cid)",
+    "!equal(roster.cid, cid)"),
+  "session-fingerprint": without(
+    "the session's keys have to have the fingerprint that is its name",
+    "client/judge.ts",
+    "if (!equal(own, sid)) return undefined;",
+    ""),
+  "envelope-signature": without(
+    "every message has to be signed",
+    "client/judge.ts",
+    `(await verifyThing("envelope", envelope.bytes, pk)) &&`,
+    ""),
+  "content-key": without(
+    "each message has a key of its own, and only that is sealed",
+    "crypto/message.ts",
+    "const ck = crypto.getRandomValues(new Uint8Array(32));",
+    "const ck = body.content;"),
+  "fixed-kdf": without(
+    "the password's stretching is compiled in",
+    "client/account.ts",
+    "if (kdfId !== KDF_ID) {",
+    "if (false as boolean) {"),
+  "login-by-signature": {
+    what: "a login proves a key without showing it",
+    edits: [
+      { file: "crypto/password.ts",
+        from: `await derive("wrap"),`,
+        to: `(globalThis as any).proof = await derive("wrap"),` },
+      { file: "client/ask.ts",
+        from: "new Uint8Array(proof.release ?? ZERO_ID)",
+        to: "new Uint8Array((globalThis as any).proof ?? ZERO_ID)" },
+    ],
+  },
+  "secret-key": without(
+    "the Secret Key goes into what the password opens",
+    "crypto/password.ts",
+    "hkdf(mk, secretKey, concat(",
+    "hkdf(mk, new Uint8Array(16), concat("),
+  "signed-account": without(
+    "the account record has to be signed by the identity key",
+    "client/account-set.ts",
+    `!(await verifyThing("record", account.bytes, account.ikPk))`,
+    "false"),
+  "bound-wraps": without(
+    "the account record fixes every wrapped key",
+    "client/account-set.ts",
+    "equal(account.wraps, await wrapsHash(records))",
+    "true"),
+  "least-generation": without(
+    "the snippet names the least generation of keys",
+    "client/roster.ts",
+    "if (roster.generation < this.#minGeneration) {",
+    "if (false as boolean) {"),
+  "pinned-roster": {
+    what: "a client stays with the highest roster that it has seen",
+    edits: [
+      { file: "client/roster.ts",
+        from: "if (pinned && roster.version < pinned.version) {",
+        to: "if (false as boolean) {" },
+      { file: "client/roster.ts",
+        from: "const steps = pinned ? await this.#walk(pinned, roster, source) : [roster];",
+        to: "const steps = [roster];" },
+    ],
+  },
+  "hash-graph": without(
+    "a message counts once everything that it rests on is there",
+    "client/transcript.ts",
+    "return record.prev ? [record.prev, ...record.heads] : [...record.heads];",
+    "return [];"),
+  heads: without(
+    "each message names what its sender had seen of others",
+    "client/transcript.ts",
+    "return record.prev ? [record.prev, ...record.heads] : [...record.heads];",
+    "return record.prev ? [record.prev] : [];"),
+  "graph-order": without(
+    "nothing is shown before what it rests on",
+    "client/view.ts",
+    "for (const id of [...top.heads, top.prev]) {",
+    "for (const id of [] as string[]) {"),
+  "proof-of-delivery": without(
+    "only what the other side signed makes a message delivered",
+    "client/transcript.ts",
+    `delivery: record.delivery === "sending" ? "stored" : record.delivery!,`,
+    `delivery: "delivered",`),
+  context: without(
+    "what is sealed is bound to its place and its sender",
+    "crypto/message.ts",
+    `return hash(domain("ctx"), head, ...recipients.flatMap(recipientBytes));`,
+    `return hash(domain("ctx"));`),
+  "two-recipients": without(
+    "a message has exactly the two recipients that are expected",
+    "client/judge.ts",
+    "(await isFor(toCustomer, roster.messageKey)) &&",
+    ""),
+  commitment: without(
+    "a message is committed to one key",
+    "crypto/message.ts",
+    "if (!equal(await commitmentOf(ck, ctx), commitment)) return undefined;",
+    ""),
+  "small-order": without(
+    "keys of small order are refused before the engine is asked",
+    "crypto/ed25519.ts",
+    "return y < P && !SMALL_ORDER.has(y);",
+    "return true;"),
+  "text-stays-text": without(
+    "text reaches the page as text alone",
+    "ui/thread.tsx",
+    `<span class="said" dir="auto">
+            {linked(inert(message.text))}
+          </span>`,
+    `<span class="said" dangerouslySetInnerHTML={{ __html: message.text }} />`),
+  "no-overrides": without(
+    "controls that turn the order of letters are taken out",
+    "ui/text.tsx",
+    `return text.replace(BIDI_CONTROLS, "");`,
+    "return text;"),
+  "strict-utf8": without(
+    "text has to be UTF-8",
+    "wire/bytes.ts",
+    "{ fatal: true, ignoreBOM: true }",
+    "{ ignoreBOM: true }"),
+  "content-limit": without(
+    "a message has 16 KiB at most",
+    "wire/body.ts",
+    "content.length <= CONTENT_MAX &&",
+    ""),
+  "zero-padding": without(
+    "padding is zeros and nothing else",
+    "wire/body.ts",
+    " || !isZero(padding)",
+    ""),
+  "one-writer": without(
+    "one tab at a time reads, numbers and keeps a message",
+    "client/browser.ts",
+    "navigator.locks.request(name, work) as ReturnType<typeof work>,",
+    "work(),"),
+  validity: without(
+    "nothing is sent under a roster that is over for 48 hours",
+    "client/roster.ts",
+    `if (late > CLOCK_TOLERANCE_MS || early > CLOCK_TOLERANCE_MS) return "expired";`,
+    ""),
+  padding: without(
+    "lengths are padded",
+    "wire/padme.ts",
+    "return padme(Math.max(BODY_MIN, used));",
+    "return used;"),
+  "safety-number": without(
+    "the safety number is made of the keys in use",
+    "crypto/names.ts",
+    `hash(domain("safety"), cid, sid ?? new Uint8Array(32))`,
+    `hash(domain("safety"))`),
+  "unreadable-goes-on": without(
+    "what cannot be opened is kept, marked and acknowledged",
+    "crypto/message.ts",
+    `  } catch {
+    return undefined;
+  }`,
+    `  } finally {
+  }`),
+  integrity: { what: "the snippet names the hash of the widget", edits: [] },
+} satisfies Record<string, Defence>;
+
+export type DefenceName = keyof typeof defences;
+
+/** Puts the edits of one file into its text; throws if one has no place. */
+export function switchedOff(
+  text: string,
+  file: string,
+  edits: readonly Edit[],
+): string {
+  for (const edit of edits) {
+    if (edit.file !== file) continue;
+    if (text.split(edit.from).length !== 2) {
+      throw new Error(`${file} has no single place for: ${edit.from}`);
+    }
+    text = text.replace(edit.from, () => edit.to);
+  }
+  return text;
+}

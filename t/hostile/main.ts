@@ -1,0 +1,123 @@
+// Runs every attack on the product and on its control, in lanes of one customer
+// each, and writes the report.
+//
+//   main.mjs [firefox] [words of the names of attacks]
+
+import { mkdir, rm } from "node:fs/promises";
+import { join } from "node:path";
+
+import { openEngine } from "../browser/engine.ts";
+import { repository } from "../web/service.ts";
+import type { Attack } from "./attack.ts";
+import { attacks } from "./attacks/index.ts";
+import { writeReport, type Result, type Run } from "./report.ts";
+import { openLane, Scene, type Lane } from "./scene.ts";
+import { startStage } from "./stage.ts";
+import { checkProduct } from "./switches.ts";
+
+const LANES = 2;
+const PATIENCE = 60_000;
+const folder = join(repository(), "build", "hostile");
+const pictures = join(folder, "pictures");
+
+const [engineName, ...wanted] =
+  process.argv[3] === "firefox"
+    ? (["firefox", ...process.argv.slice(4)] as const)
+    : (["chromium", ...process.argv.slice(3)] as const);
+
+async function run(lane: Lane, attack: Attack, control: boolean): Promise<Run> {
+  const begun = performance.now();
+  const scene = await Scene.open(lane, control ? attack.defence : "");
+  const picture = join(
+    pictures, `${attacks.indexOf(attack) + 1}${control ? "-control" : ""}.png`);
+  const late = setTimeout(() => {
+    console.error(`# ${attack.name}: still running after a minute`);
+  }, PATIENCE);
+  let run: Run;
+  try {
+    const ending = await attack.run(scene);
+    const good = ending.won === control;
+    run = {
+      good, saw: ending.saw, seconds: 0,
+      why: good ? "" : control ? "the attack failed there too" : "the attack succeeded",
+    };
+  } catch (error) {
+    run = { good: false, saw: "", seconds: 0, why: String((error as Error).stack) };
+  } finally {
+    clearTimeout(late);
+  }
+  const taken = await scene.screenshot(picture).catch(() => false);
+  try {
+    await scene.close();
+  } catch (error) {
+    run = { ...run, good: false, why: `${run.why} ${String(error)}`.trim() };
+  }
+  const seconds = (performance.now() - begun) / 1000;
+  return { ...run, seconds, ...(taken ? { picture } : {}) };
+}
+
+async function both(lane: Lane, attack: Attack): Promise<Result> {
+  const product = await run(lane, attack, false);
+  const control = await run(lane, attack, true);
+  const verdict = product.good && control.good ? "ok" : "not ok";
+  const times = `${product.seconds.toFixed(1)} s and ${control.seconds.toFixed(1)} s`;
+  console.log(`${verdict} - ${attack.row || "+"}: ${attack.name} (${times})`);
+  for (const [name, { good, why }] of Object.entries({ product, control })) {
+    if (!good) console.log(`#   ${name}: ${why.replace(/\n/g, "\n#   ")}`);
+  }
+  return { attack, product, control };
+}
+
+async function main(): Promise<boolean> {
+  const begun = performance.now();
+  const todo = attacks.filter(({ name, row }) =>
+    !wanted.length ||
+    wanted.some((w) => /^\d+$/.test(w)
+      ? Number(w) === row
+      : name.toLowerCase().includes(w.toLowerCase())));
+  await rm(pictures, { recursive: true, force: true });
+  await mkdir(pictures, { recursive: true });
+  const [stage, engine] = await Promise.all([startStage(), openEngine(engineName)]);
+  const results: Result[] = [];
+  let failed = 0;
+  let passed = 0;
+  try {
+    const queue = [...todo];
+    const work = async (n: number) => {
+      const lane = await openLane(stage, engine, `lane-${n}@example.org`);
+      for (let next = queue.shift(); next; next = queue.shift()) {
+        results.push(await both(lane, next));
+      }
+      lane.colleague.inbox.close();
+    };
+    await Promise.all(Array.from({ length: LANES }, (_, n) => work(n)));
+  } finally {
+    await engine.close();
+    await stage.stop().catch((error) => {
+      failed++;
+      console.log(`not ok - the service ends well\n#   ${error}`);
+    });
+  }
+  for (const { product, control } of results) {
+    for (const { good } of [product, control]) {
+      if (good) passed++;
+      else failed++;
+    }
+  }
+  const clean = await checkProduct();
+  console.log(`${clean ? "not ok" : "ok"} - the product knows no switch${clean ? `: ${clean}` : ""}`);
+  if (clean) failed++;
+  else passed++;
+
+  results.sort((a, b) => attacks.indexOf(a.attack) - attacks.indexOf(b.attack));
+  const good = results.filter(({ product, control }) => product.good && control.good);
+  const rows = new Set(good.map(({ attack }) => attack.row).filter(Boolean));
+  await writeReport(join(folder, "..", "hostile.html"), engineName, results);
+  console.log(`# ${Math.round((performance.now() - begun) / 1000)} s in ${engineName}; see build/hostile.html`);
+  const controls = good.length;
+  console.log(`rows ${rows.size} attacks ${results.length} controls ${controls}`);
+  console.log(`${passed} passed, ${failed} failed`);
+  return failed === 0 && passed > 0;
+}
+
+process.exit((await main()) ? 0 : 1);
