@@ -252,7 +252,8 @@ PORT ?= 8080
 
 # --- tests -------------------------------------------------------------------
 
-TEST_PARTS := test-unit test-model test-memory test-crash test-restart test-nginx test-web test-browser
+TEST_PARTS := test-unit test-model test-memory test-crash test-restart \
+              test-nginx test-web test-browser hostile
 
 .PHONY: test
 test: ## run all tests; the last line is N passed, N failed

@@ -82,7 +82,9 @@ async function main(): Promise<boolean> {
   let failed = 0;
   let passed = 0;
   try {
-    const queue = [...todo];
+    // What takes longest begins first.
+    const slow = [8, 5, 21];
+    const queue = [...todo].sort((a, b) => slow.indexOf(b.row) - slow.indexOf(a.row));
     const work = async (n: number) => {
       const lane = await openLane(stage, engine, `lane-${n}@example.org`);
       for (let next = queue.shift(); next; next = queue.shift()) {

@@ -157,7 +157,7 @@ changes, drops, repeats and invents whatever passes. Each attack is carried out 
 as a control on a build that lacks one named defence, where the same attack has to succeed. An attack without such a control would prove nothing.</p>
 <ul class="figures">${figures.join("")}</ul>
 <table>
-  <thead><tr><th>Row</th><th>Attack</th><th>Who</th><th>The product</th></tr></thead>
+  <thead><tr><th>Row</th><th>Attack</th><th>By</th><th>On the product, it</th></tr></thead>
   <tbody>${results.map(line).join("")}
   </tbody>
 </table>

@@ -22,6 +22,8 @@ export type Lib = typeof product;
 
 export const PASSWORD = "salt glaze on a grey morning";
 
+/** Small, so that the pictures of it can be read. */
+const SCREEN = { width: 960, height: 600 };
 const PATIENCE = 30_000;
 /** Positions from here on are the hostile service's own. */
 const FORGED = 1_000_000_000;
@@ -108,6 +110,7 @@ export class Scene {
   /** Conversations of the attacks before. */
   readonly #before: ReadonlySet<string>;
   readonly #failures: unknown[] = [];
+  readonly #streams = new Map<string, Stream>();
   #shown: Tab | undefined;
   #forged = FORGED;
 
@@ -126,6 +129,7 @@ export class Scene {
     this.#before = new Set(
       lane.colleague.inbox.conversations.map(({ sid }) => sid));
     this.play({
+      opened: (stream) => void this.#streams.set(stream.page, stream),
       toService: (passing) => void this.record.note(passing, true),
       toClient: (passing) => void this.record.note(passing, false),
     });
@@ -174,7 +178,9 @@ export class Scene {
   async person(options: PersonOptions = {}): Promise<Tab> {
     const person = await this.lane.engine.newPerson(options);
     this.#ends.push(() => person.close());
-    return person.newPage();
+    const tab = await person.newPage();
+    await tab.setViewportSize(SCREEN);
+    return tab;
   }
 
   /** Somebody on a page of the shop, with the chat open. */
@@ -225,6 +231,7 @@ export class Scene {
 
   async #logIn(): Promise<Tab> {
     const tab = await (await this.lane.engine.newPerson()).newPage();
+    await tab.setViewportSize(SCREEN);
     const customer = new Customer(tab);
     await tab.goto(`${this.stage.chat}/inbox.html`);
     await customer.fillLogin(this.lane.kit, PASSWORD);
@@ -269,32 +276,37 @@ export class Scene {
 
   // --- the service's means -----------------------------------------------------
 
-  /** The streams of a page, from now on; the newest last. */
-  streams(page: string): Stream[] {
-    const found: Stream[] = [];
-    this.play({ page, opened: (stream) => void found.push(stream) });
-    return found;
+  /** The newest stream of a page. */
+  stream(page: string): Stream {
+    return this.#streams.get(page)!;
   }
 
   /**
    * Hands a message to a page that the service made up, as if it were stored.
    * Resolves when the page has acknowledged it.
    */
-  async deliver(stream: Stream, envelope: Bytes, hello: Bytes = new Uint8Array(0)): Promise<void> {
+  async deliver(page: string, envelope: Bytes, hello: Bytes = new Uint8Array(0)): Promise<void> {
     const position = ++this.#forged;
-    const acknowledged = new Promise<void>((resolve) =>
-      this.play({
-        page: stream.page,
-        toService: ({ name, body }) => {
-          if (name !== "ack") return undefined;
-          const upTo = f.decodeAck(body).position;
-          if (upTo >= position) resolve();
-          return upTo > FORGED ? [] : undefined;
-        },
-      }));
-    stream.toClient(
-      f.encodeDeliver(0, { position, time: Date.now(), hello, envelope }));
-    await within("an acknowledgement", acknowledged);
+    let acknowledged = false;
+    this.play({
+      page,
+      toService: ({ name, body }) => {
+        if (name !== "ack") return undefined;
+        const upTo = f.decodeAck(body).position;
+        acknowledged ||= upTo >= position;
+        return upTo > FORGED ? [] : undefined;
+      },
+    });
+    const frame = f.encodeDeliver(0, { position, time: Date.now(), hello, envelope });
+    let sent = 0;
+    await until("an acknowledgement", () => {
+      // A page may just have begun a new stream.
+      if (Date.now() > sent + 2_000) {
+        this.stream(page).toClient(frame);
+        sent = Date.now();
+      }
+      return acknowledged;
+    });
   }
 
   /** Waits for one of the two ends of an attack. */
@@ -309,18 +321,6 @@ export class Scene {
       return (await ways.lost()) ? { won: false } : undefined;
     });
     return { ...won, saw: won.won ? ways.sawWon : ways.saw };
-  }
-}
-
-export async function within<T>(what: string, work: Promise<T>): Promise<T> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Error(`in vain: ${what}`)), PATIENCE);
-  });
-  try {
-    return await Promise.race([work, late]);
-  } finally {
-    clearTimeout(timer);
   }
 }
 

@@ -20,13 +20,12 @@ const rows = (scene: Scene, words: string) =>
 /** A visitor wrote and a colleague answered: both sides know each other. */
 export async function talking(scene: Scene, question: string, answer: string) {
   const { inbox } = scene.lane.colleague;
-  const streams = scene.streams("shop");
   const visitor = await scene.visitor();
   await visitor.write(question);
   const { sid } = await scene.talk(inbox, question);
   await inbox.send(sid, answer);
   await visitor.sees(answer);
-  return { visitor, sid, streams };
+  return { visitor, sid };
 }
 
 async function otherIdentity(scene: Scene): Promise<Ending> {
@@ -100,7 +99,6 @@ async function swappedHello(scene: Scene): Promise<Ending> {
 
 async function copiedSid(scene: Scene): Promise<Ending> {
   const { lib } = scene;
-  const streams = scene.streams("chat");
   await scene.desk();
   const chat = await scene.nodeVisitor();
   const first = `Where is my parcel? ${Date.now()}`;
@@ -110,7 +108,7 @@ async function copiedSid(scene: Scene): Promise<Ending> {
   const heard = await overheard(scene, sid);
   const other = await lib.ed25519.generate();
   const forged = "Cancel it all, and send the money to another account.";
-  await scene.deliver(streams.at(-1)!, await forge(lib, {
+  await scene.deliver("chat", await forge(lib, {
     direction: Direction.toCustomer, cid: heard.cid, sid: heard.sid,
     signkeyId: heard.last.signkeyId, seq: 2, prev: heard.lastId,
     rosterId: heard.rosterId,
@@ -129,11 +127,11 @@ async function copiedSid(scene: Scene): Promise<Ending> {
 async function forgedReply(scene: Scene): Promise<Ending> {
   const { lib } = scene;
   const answer = "We will look into it.";
-  const { visitor, sid, streams } = await talking(scene, "The jug arrived broken.", answer);
+  const { visitor, sid } = await talking(scene, "The jug arrived broken.", answer);
   const heard = await overheard(scene, sid);
   const other = await lib.ed25519.generate();
   const forged = "Please pay 40 EUR to this account first.";
-  await scene.deliver(streams.at(-1)!, await forge(lib, {
+  await scene.deliver("shop", await forge(lib, {
     direction: Direction.toVisitor, cid: heard.cid, sid: heard.sid,
     signkeyId: heard.last.signkeyId, seq: heard.last.seq + 1, prev: heard.lastId,
     rosterId: heard.rosterId,
@@ -152,7 +150,6 @@ async function forgedReply(scene: Scene): Promise<Ending> {
 async function ghost(scene: Scene): Promise<Ending> {
   const { lib, lane } = scene;
   const question = "Can you keep this between us?";
-  const streams = scene.streams("shop");
   const visitor = await scene.visitor();
   await visitor.write(question);
   const { sid } = await scene.talk(lane.colleague.inbox, question);
@@ -167,7 +164,7 @@ async function ghost(scene: Scene): Promise<Ending> {
     rosterId: heard.rosterId, to: [ghost, heard.hello.sessionKey],
     body: text(said), key: device.signKey,
   });
-  await scene.deliver(streams.at(-1)!, envelope);
+  await scene.deliver("shop", envelope);
   await pause(200);
   return scene.ends({
     won: async () => (await visitor.texts()).includes(said),
@@ -180,12 +177,11 @@ async function ghost(scene: Scene): Promise<Ending> {
 const smallOrder = (name: string, point: string) => async (scene: Scene): Promise<Ending> => {
   const { lib } = scene;
   const cid = fromBase64Url(scene.cid)!;
-  const streams = scene.streams("chat");
   await scene.desk();
   const roster = decodeRoster(scene.record.rosters.at(-1)!)!;
   const said = `Signed by nobody, with a key of ${name}. ${Date.now()}`;
   const { hello, envelope } = await forgeable(lib, cid, roster, fromHex(point), said);
-  await scene.deliver(streams.at(-1)!, envelope, hello);
+  await scene.deliver("chat", envelope, hello);
   await pause(200);
   return scene.ends({
     won: async () => (await rows(scene, said)) > 0,
@@ -211,6 +207,10 @@ async function otherSnippet(scene: Scene): Promise<Ending> {
     await relay.send(said);
     await until("the row", () => rows(scene, said));
     await desk.openConversation(said);
+    const details = desk.page.locator(".details .safety");
+    if (!(await details.count())) {
+      await desk.page.locator('.bar-actions [title="Details"]').click();
+    }
     await until("a number", () => desk.safetyNumber());
     const here = await visitor.safetyNumber();
     await visitor.lock.click();

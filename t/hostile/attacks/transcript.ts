@@ -26,11 +26,11 @@ const marked = async (visitor: Visitor<Tab>, mark: string) =>
 // --- row 10: back to what was -------------------------------------------------
 
 async function olderRoster(scene: Scene): Promise<Ending> {
-  const { visitor, streams } = await talking(scene, "Are you there?", "Yes, we are.");
+  const { visitor } = await talking(scene, "Are you there?", "Yes, we are.");
   const old = scene.record.rosters.at(-1)!;
   await scene.device();
   const news = scene.record.rosters.length;
-  streams.at(-1)!.cut();
+  scene.stream("shop").cut();
   await until("the new roster at the visitor's", () =>
     scene.record.frames.filter(({ name, stream }) =>
       name === "ready" && stream.page === "shop").length > 1 &&
@@ -46,7 +46,7 @@ async function olderRoster(scene: Scene): Promise<Ending> {
     toService: swallow(() => undefined),
   });
   const before = sends(scene, "shop").length;
-  streams.at(-1)!.cut();
+  scene.stream("shop").cut();
   const again = "And now, who reads this?";
   const reconnected = scene.record.frames.length;
   await until("the old roster was shown", () =>
@@ -196,7 +196,6 @@ async function keptBack(scene: Scene): Promise<Ending> {
 async function grafted(scene: Scene): Promise<Ending> {
   const { lib } = scene;
   const cid = fromBase64Url(scene.cid)!;
-  const streams = scene.streams("chat");
   const desk = await scene.desk();
   const victim = await scene.nodeVisitor();
   const secret = `I live at Harbour Street 4. ${Date.now()}`;
@@ -216,7 +215,7 @@ async function grafted(scene: Scene): Promise<Ending> {
     { suite: own.kem.suite, kemId: own.kem.kemId }, own.sign.privateKey);
   const unreadable = () => desk.list.getByText(UNREADABLE).count();
   const before = await unreadable();
-  await scene.deliver(streams.at(-1)!, envelope, own.hello);
+  await scene.deliver("chat", envelope, own.hello);
   return scene.ends({
     won: async () => (await rows()) === 2,
     lost: async () => (await unreadable()) > before && (await rows()) === 1,
@@ -234,12 +233,14 @@ async function twoTabs(scene: Scene): Promise<Ending> {
   await first.open();
   await second.open();
   const numbers = new Map<string, Set<string>>();
+  let last = Date.now();
   scene.play({
     page: "shop",
     toService: ({ name, body }) => {
       if (name !== "send") return undefined;
       const e = decodeEnvelope(copy(f.decodeSend(body).envelope))!;
       const place = `${toHex(e.sid)} ${e.seq}`;
+      last = Date.now();
       const those = numbers.get(place) ?? new Set();
       numbers.set(place, those.add(toHex(e.bytes.slice(-64))));
       return undefined;
@@ -251,22 +252,25 @@ async function twoTabs(scene: Scene): Promise<Ending> {
     }
   };
   // An alarm may take the fields away, which ends the attack too.
+  let written = 0;
   for (const work of [writes(first, "left"), writes(second, "right")]) {
-    work.catch(() => undefined);
+    work.then(() => written++, () => undefined);
   }
   scene.show(first.page);
   const sessions = () => new Set([...numbers.keys()].map((k) => k.split(" ")[0])).size;
+  const lost = () =>
+    written === 2 && Date.now() - last > 3_000 && numbers.size < 50;
   const doubled = () => [...numbers.values()].some((ids) => ids.size > 1);
   const stored = async () =>
     (await first.shown()).filter((m) => m.state !== "Sending" && m.state !== "Not sent").length;
   return scene.ends({
     won: async () =>
-      doubled() || sessions() > 1 || (await first.alarm.count()) > 0 ||
+      doubled() || sessions() > 1 || lost() || (await first.alarm.count()) > 0 ||
       (await second.alarm.count()) > 0,
     lost: async () =>
       numbers.size === 50 && sessions() === 1 && !doubled() && (await stored()) >= 20,
     saw: "All fifty messages, each once, numbered 1 to 50.",
-    sawWon: "Messages that claim the same number, or a conversation that fell in two.",
+    sawWon: "Messages that claim the same number, that are lost, or a conversation that fell in two.",
   });
 }
 
