@@ -44,7 +44,7 @@ export const defences = {
     "const ck = body.content;"),
   "fixed-kdf": without(
     "the password's stretching is compiled in",
-    "client/account.ts",
+    "client/owner.ts",
     "if (kdfId !== KDF_ID) {",
     "if (false as boolean) {"),
   "login-by-signature": {
