@@ -86,7 +86,8 @@ memory_open(const struct sc_store_options *options, char *why,
     }
 
     store->open = 1;
-    store->days = options->days ? options->days : 90;
+    store->options = *options;
+    memory_clock_start(store);
     return store;
 }
 
@@ -171,20 +172,16 @@ static struct customer *
 find(const struct sc_store *store, const uint8_t *cid,
      const uint8_t *account_id)
 {
-    size_t i;
+    struct customer *customer = customer_by_cid(store, cid);
+    size_t           i;
 
-    for (i = 0; i < store->n_customers; i++) {
-        struct customer *customer = store->customers[i];
-
-        if ((cid != NULL && same_id(customer->cid, cid))
-            || (account_id != NULL
-                && same_id(customer->account_id, account_id)))
-        {
-            return customer;
+    for (i = 0; customer == NULL && i < store->n_customers; i++) {
+        if (same_id(store->customers[i]->account_id, account_id)) {
+            customer = store->customers[i];
         }
     }
 
-    return NULL;
+    return customer;
 }
 
 static int
@@ -323,7 +320,8 @@ do_register(struct sc_store *store, struct sc_op *op)
     customer->number = store->n_customers;
     memcpy(customer->cid, op->account.cid, 32);
     memcpy(customer->account_id, op->account.account_id, 32);
-    customer->days = store->days;
+    customer->days = store->options.days ? store->options.days : 90;
+    customer->earliest = 1;
     put_account(customer, op);
     return SC_E_NONE;
 }
@@ -331,7 +329,7 @@ do_register(struct sc_store *store, struct sc_op *op)
 static enum sc_error_code
 do_account(struct sc_store *store, struct sc_op *op)
 {
-    struct customer     *customer = find(store, op->account.cid, NULL);
+    struct customer     *customer = customer_by_cid(store, op->account.cid);
     const struct roster *roster;
 
     op->account.customer = 0;
@@ -394,7 +392,7 @@ repeat(const struct customer *customer, const struct session *session,
     uint64_t position = session ? session->head : 0;
     unsigned depth = bug("looks too far back") ? 100 : SC_REPEAT_DEPTH;
 
-    for ( ; depth > 0 && position > 0; depth--) {
+    for ( ; depth > 0 && position >= customer->earliest; depth--) {
         const struct message *m = &customer->messages[position - 1];
 
         if (m->seq == op->append.seq
@@ -443,8 +441,8 @@ compare(const struct customer *customer, const struct session *session,
 }
 
 static void
-put_message(struct customer *customer, struct session *session,
-            struct sc_op *op)
+put_message(const struct sc_store *store, struct customer *customer,
+            struct session *session, struct sc_op *op)
 {
     struct message *m;
     struct sender  *sender;
@@ -457,6 +455,7 @@ put_message(struct customer *customer, struct session *session,
 
     m = more(&customer->messages, &customer->n_messages, sizeof(*m));
     m->time = op->append.time;
+    m->expires = memory_expires(store, customer);
     m->seq = op->append.seq;
     m->before = session->head;
     m->session = session;
@@ -467,6 +466,7 @@ put_message(struct customer *customer, struct session *session,
     op->append.position = session->head = customer->n_messages;
     op->append.stored_time = session->time = m->time;
     session->n++;
+    session->bytes += m->envelope.n + (m->before ? 0 : session->hello.n);
 
     sender = (struct sender *) (uintptr_t) sender_of(session, m->signkey_id);
     if (sender == NULL) {
@@ -523,11 +523,15 @@ do_append(struct sc_store *store, struct sc_op *op)
     }
 
     if (error == SC_E_NONE && !op->append.repeated) {
+        error = memory_quota(store, customer, session, op);
+    }
+
+    if (error == SC_E_NONE && !op->append.repeated) {
         if (session == NULL) {
             session = session_new(customer, op->append.sid);
         }
         session->deleted = 0;
-        put_message(customer, session, op);
+        put_message(store, customer, session, op);
     }
 
     return error;
@@ -620,61 +624,6 @@ do_delete(struct sc_store *store, struct sc_op *op)
 }
 
 
-static enum sc_error_code
-do_erase(struct sc_store *store, struct sc_op *op)
-{
-    struct customer *customer = find(store, op->erase.cid, NULL);
-
-    op->erase.customer = 0;
-    op->erase.repeated = customer != NULL && customer->erased;
-
-    if (customer == NULL
-        || (!customer->erased && op->erase.account_id != NULL
-            && !same_id(customer->account_id, op->erase.account_id)))
-    {
-        return SC_E_NOT_FOUND;
-    }
-
-    if (!customer->erased) {
-        customer->erased = 1;
-        op->erase.customer = customer->number;
-    }
-
-    return SC_E_NONE;
-}
-
-static enum sc_error_code
-do_limits(struct sc_store *store, struct sc_op *op)
-{
-    const struct sc_quotas *quotas = &op->limits.quotas;
-    struct customer        *customer = find(store, op->limits.cid, NULL);
-
-    if (customer == NULL || customer->erased) {
-        return SC_E_NOT_FOUND;
-    }
-
-    if (op->limits.set & SC_SET_DAYS) {
-        if (!sc_store_is_class(op->limits.days)) {
-            return SC_E_INTERNAL;
-        }
-        customer->days = op->limits.days;
-    }
-
-#define SET(bit, member)                                                      \
-    if (op->limits.set & (bit)) {                                             \
-        customer->quotas.member = quotas->member;                             \
-    }
-    SET(SC_SET_BYTES, bytes)
-    SET(SC_SET_MESSAGES, messages)
-    SET(SC_SET_SESSIONS, sessions)
-    SET(SC_SET_FIRST_BYTES, first_bytes)
-    SET(SC_SET_FIRST_MESSAGES, first_messages)
-#undef SET
-
-    return SC_E_NONE;
-}
-
-
 /* --- applying ------------------------------------------------------------ */
 
 static enum sc_error_code
@@ -695,9 +644,9 @@ apply_one(struct sc_store *store, struct sc_op *op)
     case SC_OP_DELETE:
         return do_delete(store, op);
     case SC_OP_ERASE:
-        return do_erase(store, op);
+        return memory_erase(store, op);
     case SC_OP_LIMITS:
-        return do_limits(store, op);
+        return memory_set_limits(store, op);
     }
 
     return SC_E_INTERNAL;
@@ -711,9 +660,11 @@ memory_apply(struct sc_store *store, struct sc_op *ops, char *why,
 
     why[0] = '\0';
     pthread_mutex_lock(&store->lock);
+    memory_clock_look(store);
     for ( ; ops != NULL; ops = ops->next) {
         ops->error = apply_one(store, ops);
     }
+    memory_expire(store);
     pthread_mutex_unlock(&store->lock);
     return 0;
 }

@@ -24,68 +24,41 @@ int
 memory_customer(struct sc_store *store, const uint8_t cid[32],
                 struct sc_customer *out)
 {
-    size_t i;
-    int    found = 0;
+    const struct customer *customer;
+    int                    found;
 
     memset(out, 0, sizeof(*out));
     pthread_mutex_lock(&store->lock);
 
-    for (i = 0; i < store->n_customers && !found; i++) {
-        const struct customer *customer = store->customers[i];
-
-        found = !customer->erased && same_id(customer->cid, cid);
-        if (found) {
-            out->number = customer->number;
-            out->head = customer->n_messages;
-            out->earliest = 1;
-            memcpy(out->account_id, customer->account_id, 32);
-        }
+    customer = customer_by_cid(store, cid);
+    found = customer != NULL && !customer->erased;
+    if (found) {
+        out->number = customer->number;
+        out->head = customer->n_messages;
+        out->earliest = customer->earliest;
+        memcpy(out->account_id, customer->account_id, 32);
     }
 
     pthread_mutex_unlock(&store->lock);
     return found;
 }
 
-static void
-count(const struct customer *customer, struct sc_limits *out)
-{
-    const struct session *session;
-    size_t                i;
-
-    for (i = 0; i < customer->n_messages; i++) {
-        if (!customer->messages[i].session->deleted) {
-            out->messages++;
-            out->bytes += customer->messages[i].envelope.n;
-        }
-    }
-
-    for (session = customer->sessions; session; session = session->next) {
-        if (!session->deleted) {
-            out->sessions++;
-            out->bytes += session->hello.n;
-        }
-    }
-}
-
 int
 memory_limits(struct sc_store *store, const uint8_t cid[32],
               struct sc_limits *out)
 {
-    size_t i;
-    int    found = 0;
+    const struct customer *customer;
+    int                    found;
 
     memset(out, 0, sizeof(*out));
     pthread_mutex_lock(&store->lock);
 
-    for (i = 0; i < store->n_customers && !found; i++) {
-        const struct customer *customer = store->customers[i];
-
-        found = !customer->erased && same_id(customer->cid, cid);
-        if (found) {
-            out->days = customer->days;
-            out->quotas = customer->quotas;
-            count(customer, out);
-        }
+    customer = customer_by_cid(store, cid);
+    found = customer != NULL && !customer->erased;
+    if (found) {
+        out->days = customer->days;
+        out->quotas = customer->quotas;
+        memory_usage(customer, out);
     }
 
     pthread_mutex_unlock(&store->lock);
@@ -372,12 +345,19 @@ head_of(const struct gather *gather)
     return gather->customer ? gather->customer->n_messages : 0;
 }
 
+/* Whether it is the first that is left of its session. */
+static int
+is_first(const struct gather *gather, const struct message *m)
+{
+    return m->before < gather->customer->earliest;
+}
+
 static const struct blob *
-hello_of(const struct message *m)
+hello_of(const struct gather *gather, const struct message *m)
 {
     static const struct blob none;
 
-    return m->before == 0 ? &m->session->hello : &none;
+    return is_first(gather, m) ? &m->session->hello : &none;
 }
 
 /* 0 when the page is full without this one. */
@@ -385,9 +365,9 @@ static int
 gather_add(struct gather *gather, uint64_t position)
 {
     const struct message *m = &gather->customer->messages[position - 1];
-    size_t                n = m->envelope.n + hello_of(m)->n;
+    size_t                n = m->envelope.n + hello_of(gather, m)->n;
 
-    if (m->session->deleted
+    if (!is_left(gather->customer, position)
         || (gather->skip != NULL && same_id(m->signkey_id, gather->skip)))
     {
         return 1;
@@ -441,8 +421,8 @@ gather_end(struct sc_store *store, const struct gather *gather, uint64_t next)
 
         out->position = gather->positions[i];
         out->time = m->time;
-        out->first = m->before == 0;
-        out->hello = put(&to, hello_of(m));
+        out->first = is_first(gather, m);
+        out->hello = put(&to, hello_of(gather, m));
         out->envelope = put(&to, &m->envelope);
     }
 

@@ -29,7 +29,8 @@ struct sender {
 struct session {
     struct session *next;
     uint8_t         sid[32];
-    int             deleted;
+    int             deleted;     /* or expired */
+    uint64_t        bytes;       /* of its messages, ever */
     uint64_t        n;           /* messages; 0: only its deletion */
     uint64_t        head;
     uint64_t        time;
@@ -42,6 +43,7 @@ struct session {
 
 struct message {
     uint64_t        time;
+    uint64_t        expires;     /* by the store's clock */
     uint64_t        seq;
     uint64_t        before;      /* position of its session's last, 0: none */
     struct session *session;
@@ -82,6 +84,7 @@ struct customer {
     struct session *sessions;
     struct message *messages;    /* of position 1, 2, ... */
     size_t          n_messages;
+    uint64_t        earliest;    /* what is below has expired */
     struct cursor  *cursors;
     size_t          n_cursors;
 };
@@ -91,7 +94,9 @@ struct sc_store {
     struct sc_store        *next;
     char                   *path;
     int                     open;
-    uint16_t                days;
+    struct sc_store_options options;
+    uint64_t                clock;       /* of retention */
+    uint64_t                looked;      /* at the machine's, monotonic ms */
     pthread_mutex_t         lock;
     uint8_t                 salt[32];
     struct customer       **customers;   /* of number 1, 2, ... */
@@ -146,6 +151,50 @@ sender_of(const struct session *session, const uint8_t *signkey_id)
 
     return NULL;
 }
+
+static inline struct customer *
+customer_by_cid(const struct sc_store *store, const uint8_t *cid)
+{
+    size_t i;
+
+    for (i = 0; i < store->n_customers; i++) {
+        if (same_id(store->customers[i]->cid, cid)) {
+            return store->customers[i];
+        }
+    }
+
+    return NULL;
+}
+
+/* Whether the message is still there: neither expired nor deleted. */
+static inline int
+is_left(const struct customer *customer, uint64_t position)
+{
+    return position >= customer->earliest
+           && !customer->messages[position - 1].session->deleted;
+}
+
+/* Retention, quotas and the end of an account, in memory_limits.c. */
+void memory_clock_start(struct sc_store *store);
+void memory_clock_look(struct sc_store *store);
+void memory_expire(struct sc_store *store);
+
+/* When a message that comes now will expire. */
+uint64_t memory_expires(const struct sc_store *store,
+                        const struct customer *customer);
+
+/* Adds what counts against a customer's quotas. */
+void memory_usage(const struct customer *customer, struct sc_limits *out);
+
+/* Whether the message may be stored; session is NULL before the first. */
+enum sc_error_code memory_quota(const struct sc_store *store,
+                                const struct customer *customer,
+                                const struct session *session,
+                                const struct sc_op *op);
+
+enum sc_error_code memory_set_limits(struct sc_store *store,
+                                     const struct sc_op *op);
+enum sc_error_code memory_erase(struct sc_store *store, struct sc_op *op);
 
 /* The functions of store.h that read, in memory_read.c. */
 int memory_customer(struct sc_store *store, const uint8_t cid[32],
