@@ -12,8 +12,8 @@ build_packages='gcc make pkg-config libc6-dev nginx nginx-dev libssl-dev
     libinih-dev libjansson-dev libseccomp-dev zopfli ca-certificates'
 test_packages='perl libcmocka-dev libasan8 libubsan1
     libtest-base-perl libprotocol-websocket-perl chromium firefox-esr
-    fonts-dejavu-core clang clang-tidy cppcheck mandoc prometheus shellcheck
-    spin strace valgrind'
+    fonts-dejavu-core clang clang-tidy cppcheck mandoc prometheus
+    python3-cryptography shellcheck spin strace valgrind'
 bench_packages='libnginx-mod-nchan lmdb-utils gnuplot-nox'
 
 node_wanted=22

@@ -651,6 +651,34 @@ test_sealed(void **state)
 }
 
 
+/* An account through its generations; what they wrap is for whoever has the
+ * password. */
+static void
+test_generations(void **state)
+{
+    json_error_t error;
+    json_t      *file, *v;
+    size_t       i;
+
+    (void) state;
+
+    current = "generations";
+    file = json_load_file("t/vectors/generations.json",
+                          JSON_REJECT_DUPLICATES, &error);
+    must(file != NULL);
+
+    json_array_foreach(member(file, "generations"), i, v) {
+        judge_account_set(v, NULL);
+        while (n_held) {
+            free(held[--n_held]);
+        }
+    }
+
+    must(i == 3);
+    json_decref(file);
+}
+
+
 #define FILE_TEST(name, file, judge)                                          \
     static void                                                               \
     test_##name(void **state)                                                 \
@@ -681,6 +709,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         FILES(ENTRY)
         cmocka_unit_test(test_sealed),
+        cmocka_unit_test(test_generations),
     };
 
     if (sodium_init() < 0) {

@@ -7,6 +7,16 @@ import { join } from "node:path";
 import { describe, test } from "node:test";
 import fc from "fast-check";
 
+import {
+  checkAccountSet, type AccountSet,
+} from "../../web/src/client/account-set.ts";
+import { Keyring } from "../../web/src/client/keyring.ts";
+import { nodePlatform } from "../../web/src/client/node.ts";
+import {
+  byPassword, byRecovery, keyOf, unwrapAll,
+} from "../../web/src/client/owner.ts";
+import { succeeds } from "../../web/src/client/roster.ts";
+import type { Stream } from "../../web/src/client/stream.ts";
 import { generate } from "../../web/src/crypto/ed25519.ts";
 import * as kem from "../../web/src/crypto/kem.ts";
 import { readSecret, writeSecret } from "../../web/src/crypto/kit.ts";
@@ -15,8 +25,12 @@ import { accountName, signkeyIdOf } from "../../web/src/crypto/names.ts";
 import { passwordKeys, recoveryKeys } from "../../web/src/crypto/password.ts";
 import { idOf, signThing, verifyThing } from "../../web/src/crypto/signed.ts";
 import { openKey, sealKey, unwrapKey, wrapKey } from "../../web/src/crypto/vault.ts";
-import { copy, equal, fromHex, toHex, toUtf8, uint, type Bytes } from "../../web/src/wire/bytes.ts";
+import type { Account } from "../../web/src/wire/account.ts";
+import {
+  copy, equal, fromHex, fromUtf8, toHex, toUtf8, uint, type Bytes,
+} from "../../web/src/wire/bytes.ts";
 import { decodeEnvelope, type Envelope } from "../../web/src/wire/envelope.ts";
+import * as f from "../../web/src/wire/frames.gen.ts";
 import type { Suite } from "../../web/src/wire/suite.ts";
 import { decodeWrap, WrapKind } from "../../web/src/wire/wrap.ts";
 import { repository } from "./service.ts";
@@ -378,4 +392,70 @@ describe("frozen", () => {
     const opened = await openKey(decodeWrap(fromHex(v.wrap))!, keys.kem);
     assert.equal(toHex(opened), v.accountKey);
   });
+
+  describe("an account through its generations", () => {
+    const v = JSON.parse(
+      readFileSync(join(repository(), "t/vectors/generations.json"), "utf8"));
+    const sets = () => Promise.all(v.generations.map(async (g: any) => {
+      const set = await checkAccountSet({
+        account: fromHex(g.account), roster: fromHex(g.roster),
+        wraps: g.wraps.map(fromHex),
+      });
+      assert.notEqual(typeof set, "string", String(set));
+      return set as AccountSet;
+    })) as Promise<AccountSet[]>;
+    const owners = {
+      password: async ({ accountId, serverSalt }: Account) => byPassword({
+        password: v.password, accountId, serverSalt,
+        secretKey: (await readSecret(v.secretKey, 16))!,
+      }),
+      "recovery code": async ({ accountId }: Account) =>
+        byRecovery((await readSecret(v.recoveryCode, 32))!, accountId),
+    };
+
+    for (const [name, credentials] of Object.entries(owners)) {
+      test(`opens by ${name}, down to the first message`, async () => {
+        const [first, second, third] = await sets() as
+          [AccountSet, AccountSet, AccountSet];
+        const owner = await credentials(third.account);
+        assert.ok(owner.belongsTo(third.account));
+        assert.ok(succeeds(first.roster, second.roster));
+        assert.ok(succeeds(second.roster, third.roster));
+        const { keys } = await unwrapAll(third, owner);
+        const storage = await nodePlatform().open("device");
+        await storage.write(new Map([[keyOf(3), keys]]));
+        const keyring = new Keyring(storage, third.account);
+        const asked: number[] = [];
+        const key = await keyring.messageKey(first.roster, vaultOf(
+          [first, second, third], asked));
+        assert.deepEqual(asked, [3, 2, 1]);
+        const body = await openMessage(
+          decodeEnvelope(fromHex(v.envelope))!, 0, key!);
+        assert.equal(fromUtf8(body!.content), v.text);
+      });
+    }
+
+    test("opens by no other's password", async () => {
+      const [first] = await sets();
+      const owner = await owners.password(first!.account);
+      assert.equal(owner.belongsTo(first!.account), false);
+      await assert.rejects(unwrapAll(first!, owner));
+    });
+  });
 });
+
+/** A stream that answers VAULT_GET as a device gets it. */
+function vaultOf(sets: readonly AccountSet[], asked: number[]): Stream {
+  return {
+    async request(encode: (tag: number) => Bytes) {
+      const { generation } = f.decodeVaultGet(encode(1).subarray(4) as Bytes);
+      asked.push(generation);
+      const wraps = sets[generation - 1]!.wraps
+        .filter(({ kind }) => kind >= WrapKind.messageKey);
+      const none = new Uint8Array(0);
+      return f.encodeVault(1, {
+        generation, account: none, roster: none, wraps,
+      }).subarray(4);
+    },
+  } as unknown as Stream;
+}

@@ -11,6 +11,7 @@ import { verify } from "../../web/src/crypto/ed25519.ts";
 import { hash } from "../../web/src/crypto/hash.ts";
 import * as names from "../../web/src/crypto/names.ts";
 import { idOf, verifyClaim, verifyThing } from "../../web/src/crypto/signed.ts";
+import { decodeBody, encodeBody } from "../../web/src/wire/body.ts";
 import { decodeAccount, encodeAccount } from "../../web/src/wire/account.ts";
 import { encodeClaim, type Role } from "../../web/src/wire/auth.ts";
 import {
@@ -107,6 +108,14 @@ const layouts: Record<string, Layout> = {
     decode: decodeWrap,
     encode: (w) => concat(encodeWrapHeader(w, w.ct.length), w.ct),
     fields: ({ bytes: _, aad: __, ...w }) => w,
+  },
+  body: {
+    decode: (bytes) => {
+      const body = decodeBody(bytes);
+      return body && { bytes, ...body };
+    },
+    encode: encodeBody,
+    fields: ({ bytes: _, ...b }) => b,
   },
 };
 
@@ -268,7 +277,7 @@ describe("ids", () => {
 test("every file of vectors is read by a test", () => {
   const read = new Set([
     ...Object.keys(layouts), "account-set", "auth", "ed25519", "frames", "ids",
-    "successors", "crypto-rfc", "crypto-sealed",
+    "successors", "crypto-rfc", "crypto-sealed", "generations",
   ]);
   for (const file of readdirSync(folder)) {
     assert.ok(read.has(file.replace(/\.json$/, "")), file);
