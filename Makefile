@@ -401,7 +401,6 @@ test-nginx-valgrind: $(NGINX_TESTS) ## the same under valgrind, some minutes
 	@SEALCHAT_VALGRIND=1 t/run-tap \
 	    $(filter-out $(TIMED:%=t/%.t),$(wildcard t/*.t))
 
-<<<<<<< HEAD
 .PHONY: test-memory
 test-memory: $(NGINX_TESTS) $(BUILD)/memory/idle $(BUILD)/memory/sockets ## what idle browsers cost nginx, and idle streams sealchatd
 	@t/run-tap $(BUILD)/memory/idle t/memory/connections.t
@@ -414,11 +413,10 @@ $(BUILD)/memory/idle: $(call obj,t/memory/idle.c \
         $(filter-out sidecar/sealchatd.c,$(SIDECAR_C)))
 	@mkdir -p $(@D)
 	@$(CC) $(CFLAGS) -o $@ $^ $(LIBS) -lcmocka
-=======
+
 .PHONY: test-third
 test-third: $(BUILD)/.deps-test ## a third reader, written from docs/protocol.md alone
 	@PYTHONDONTWRITEBYTECODE=1 python3 t/third/vectors.py
->>>>>>> 3f8c4b8 (A third reader of all layouts, from the document alone; vectors of bodies and generations)
 
 .PHONY: test-web
 test-web: $(BUILD)/.deps-test asan all ## vectors, codec, cryptography, the twelve steps in Node
