@@ -29,6 +29,8 @@ export interface Site {
   swapCustomer(cid: string): Promise<void>;
   killSidecar(): Promise<void>;
   startSidecar(): Promise<void>;
+  stopNginx(): Promise<void>;
+  startNginx(): Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -111,6 +113,8 @@ export async function startSite(): Promise<Site> {
     },
     killSidecar: () => service.killSidecar(),
     startSidecar: () => service.startSidecar(),
+    stopNginx: () => service.stopNginx(),
+    startNginx: () => service.startNginx(),
     stop: async () => {
       await service.stop();
       await rm(folder, { recursive: true, force: true });

@@ -295,7 +295,42 @@ function twelveSteps(): void {
     await inbox.sees("From the first tab");
   });
 
-  step("a sidecar killed in mid-conversation loses and doubles nothing", async () => {
+  step("a sidecar killed in mid-conversation is not noticed", async () => {
+    const everyone = [visitor, tab, inbox, second];
+    const sockets = () => Promise.all(everyone.map(({ page }) => socketsOf(page)));
+    const before = await sockets();
+    await Promise.all(everyone.map(({ page }) =>
+      page.evaluate(() => {
+        const seen = globalThis as typeof globalThis & { offline?: boolean };
+        const root = document.querySelector("sealchat-widget")?.shadowRoot ?? document.body;
+        new MutationObserver(() => {
+          if (/Waiting for a connection/.test(root.textContent ?? "")) seen.offline = true;
+        }).observe(root, { subtree: true, childList: true, characterData: true });
+      })));
+
+    await visitor.write("On its way 1");
+    await inbox.write("On its way 2");
+    await site.killSidecar();
+    await visitor.write("Meanwhile 1");
+    await inbox.write("Meanwhile 2");
+    await visitor.sees("Meanwhile 1", "Sending");
+    await site.startSidecar();
+
+    for (const text of ["On its way 1", "On its way 2", "Meanwhile 1", "Meanwhile 2"]) {
+      for (const person of everyone) await person.sees(text);
+    }
+    await visitor.sees("Meanwhile 1", "Sent", "Delivered");
+    await inbox.sees("Meanwhile 2", "Sent", "Delivered");
+    const all = [...(await visitor.texts())].sort();
+    assert.equal(new Set(all).size, all.length, "nothing shows twice");
+    for (const { page } of everyone) {
+      const offline = await page.evaluate<boolean>("!!globalThis.offline");
+      assert.equal(offline, false, "nobody was told of it");
+    }
+    assert.deepEqual(await sockets(), before, "the sockets are the same");
+  });
+
+  step("a break in mid-conversation loses and doubles nothing", async () => {
     const everyone = [visitor, tab, inbox, second];
 
     for (const text of ["Before the break 1", "Before the break 2"]) {
@@ -305,13 +340,13 @@ function twelveSteps(): void {
     await visitor.sees("Before the break 2", "Sent", "Delivered");
     await inbox.sees("Before the break 3", "Sent", "Delivered");
 
-    // The last ones are on their way while it dies.
+    // The last ones are on their way while nginx ends.
     await visitor.write("In the break 1");
     await inbox.write("In the break 2");
     const kept = [...(await visitor.shown()), ...(await inbox.shown())]
       .filter((message) => ["Sent", "Delivered"].includes(message.state))
       .map((message) => message.text);
-    await site.killSidecar();
+    await site.stopNginx();
 
     await visitor.page.getByText("Waiting for a connection").waitFor();
     await visitor.write("In the break 3");
@@ -324,7 +359,7 @@ function twelveSteps(): void {
     await pictures(visitor.page, "widget-offline");
     await picture(inbox.page, "inbox-offline");
 
-    await site.startSidecar();
+    await site.startNginx();
     for (const person of everyone) {
       for (const count of [1, 2, 3]) {
         await person.sees(`Before the break ${count}`);

@@ -582,7 +582,7 @@ describe("the widget", () => {
 
   test("without a connection it waits, and says so", async () => {
     const visitor = await talking("Before the tunnel");
-    await site.killSidecar();
+    await site.stopNginx();
     await visitor.panel.getByText("Waiting for a connection.").waitFor();
     await visitor.write("In the tunnel");
     await visitor.sees("In the tunnel", "Sending");
@@ -590,7 +590,7 @@ describe("the widget", () => {
       .getByText("Waiting for a connection. Your message is kept on this device.")
       .waitFor();
     await gallery(visitor.page, "widget-waiting");
-    await site.startSidecar();
+    await site.startNginx();
     await visitor.sees("In the tunnel", "Sent", "Delivered", "Read");
   });
 

@@ -40,6 +40,9 @@ export interface RunningService {
   /** Ends sealchatd, at once unless another signal is named. */
   killSidecar(signal?: "SIGKILL" | "SIGTERM"): Promise<void>;
   startSidecar(): Promise<void>;
+  /** Ends nginx at once, and every connection with it. */
+  stopNginx(): Promise<void>;
+  startNginx(): Promise<void>;
   /** Starts nginx's workers anew with the same configuration. */
   reload(): Promise<void>;
   /** Ends everything.  Rejects if a sanitizer had anything to say, or a
@@ -113,7 +116,7 @@ class Service implements RunningService {
     await writeFile(join(this.folder, "sealchatd.conf"), this.#sidecarConf());
     await writeFile(join(this.folder, "nginx.conf"), this.#nginxConf());
     await this.startSidecar();
-    await this.#startNginx();
+    await this.startNginx();
   }
 
   async startSidecar(): Promise<void> {
@@ -132,6 +135,12 @@ class Service implements RunningService {
     const sidecar = this.#sidecar;
     this.#sidecar = undefined;
     if (sidecar) await end(sidecar, signal);
+  }
+
+  async stopNginx(): Promise<void> {
+    const nginx = this.#nginx;
+    this.#nginx = undefined;
+    if (nginx) await end(nginx, "SIGTERM");
   }
 
   async reload(): Promise<void> {
@@ -160,7 +169,7 @@ class Service implements RunningService {
     }
   }
 
-  async #startNginx(): Promise<void> {
+  async startNginx(): Promise<void> {
     // nginx itself is not built with the sanitizers that its module needs.
     const preload = this.#sanitized
       ? { LD_PRELOAD: `${library("libasan.so")} ${library("libubsan.so")}` }
