@@ -137,6 +137,9 @@ listen = $folder/admin.sock
 [store]
 path = $folder/store
 map_size = 16g
+[quotas]
+first_bytes = none
+first_messages = none
 [log]
 level = warn
 file = $folder/sealchatd.log

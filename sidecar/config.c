@@ -243,9 +243,9 @@ key_vault_key(struct reading *r, const char *value)
 }
 
 
-/* A number of bytes; k, m, g and t after it mean powers of 1,024. */
-static void
-key_map_size(struct reading *r, const char *value)
+/* A number; k, m, g and t after it mean powers of 1,024.  0, or -1. */
+static int
+number_of(const char *value, uint64_t *out)
 {
     static const char units[] = "kmgt";
 
@@ -266,16 +266,78 @@ key_map_size(struct reading *r, const char *value)
     if (value[0] < '0' || value[0] > '9' || errno || *end != '\0'
         || n > (UINT64_MAX >> 16 >> shift))
     {
+        return -1;
+    }
+
+    *out = (uint64_t) n << shift;
+
+    return 0;
+}
+
+
+static void
+key_map_size(struct reading *r, const char *value)
+{
+    if (number_of(value, &r->config->map_size) != 0) {
         fail(r, "map_size = %s: not a size such as 64g", value);
         return;
     }
-
-    r->config->map_size = (uint64_t) n << shift;
 
     if (r->config->map_size < SC_MAP_SIZE_MIN) {
         fail(r, "map_size = %s: less than 64m", value);
     }
 }
+
+
+static void
+key_keep(struct reading *r, const char *value)
+{
+    static const struct {
+        const char *text;
+        uint16_t    days;
+    } classes[] = {
+        { "7", 7 }, { "30", 30 }, { "90", 90 }, { "365", 365 },
+        { "forever", SC_KEPT }
+    };
+
+    for (size_t i = 0; i < sizeof(classes) / sizeof(classes[0]); i++) {
+        if (strcmp(value, classes[i].text) == 0) {
+            r->config->days = classes[i].days;
+            return;
+        }
+    }
+
+    fail(r, "keep = %s: not 7, 30, 90 or 365 days, nor forever", value);
+}
+
+
+static void
+set_quota(struct reading *r, uint64_t *to, const char *name, const char *value)
+{
+    if (strcmp(value, "none") == 0) {
+        *to = SC_NO_LIMIT;
+        return;
+    }
+
+    if (number_of(value, to) != 0 || *to == 0) {
+        fail(r, "%s = %s: neither a number such as 100k nor none", name,
+             value);
+    }
+}
+
+
+#define KEY_QUOTA(name)                                                       \
+    static void                                                               \
+    key_##name(struct reading *r, const char *value)                          \
+    {                                                                         \
+        set_quota(r, &r->config->quotas.name, #name, value);                  \
+    }
+
+KEY_QUOTA(bytes)
+KEY_QUOTA(messages)
+KEY_QUOTA(sessions)
+KEY_QUOTA(first_bytes)
+KEY_QUOTA(first_messages)
 
 
 static void
@@ -322,6 +384,12 @@ static const struct {
     { "store",   "path",         key_path,         1 },
     { "store",   "map_size",     key_map_size,     0 },
     { "store",   "vault_key",    key_vault_key,    0 },
+    { "store",   "keep",         key_keep,         0 },
+    { "quotas",  "bytes",        key_bytes,        0 },
+    { "quotas",  "messages",     key_messages,     0 },
+    { "quotas",  "sessions",     key_sessions,     0 },
+    { "quotas",  "first_bytes",  key_first_bytes,  0 },
+    { "quotas",  "first_messages", key_first_messages, 0 },
     { "log",     "level",        key_level,        0 },
     { "log",     "file",         key_file,         0 },
 };
@@ -476,7 +544,12 @@ sc_config_read(struct sc_config *config, const char *file,
 
     *config = (struct sc_config) {
         .seccomp = 1, .mode = 0660, .map_size = 64ull << 30,
-        .level = SC_LOG_INFO
+        .level = SC_LOG_INFO, .days = 90,
+        .quotas = {
+            .bytes = SC_NO_LIMIT, .messages = SC_NO_LIMIT,
+            .sessions = SC_NO_LIMIT, .first_bytes = 4u << 20,
+            .first_messages = 1000
+        }
     };
 
     r.in = fopen(file, "re");

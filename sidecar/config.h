@@ -9,6 +9,7 @@
 #include <stddef.h>
 
 #include "log.h"
+#include "store.h"
 
 /* What sun_path holds, its zero byte included. */
 #define SC_SOCKET_PATH_MAX 108u
@@ -29,6 +30,8 @@ struct sc_config {
     char             *store_path;
     uint64_t          map_size;       /* bytes */
     char             *vault_key;      /* path of the vault's key file */
+    uint16_t          days;           /* retention class of new customers */
+    struct sc_quotas  quotas;         /* of customers without own */
     enum sc_log_level level;
     char             *log_file;       /* NULL: standard error */
 };

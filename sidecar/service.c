@@ -133,7 +133,9 @@ sc_service_start(struct sc_service *service, char *why, size_t why_size)
 {
     struct sc_store_options  store = {
         .path = service->config->store_path,
-        .map_size = service->config->map_size
+        .map_size = service->config->map_size,
+        .days = service->config->days,
+        .quotas = service->config->quotas
     };
     struct sc_commit_options commit = {
         .loop = &service->loop, .room = on_room, .trouble = on_trouble,

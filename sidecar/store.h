@@ -326,7 +326,7 @@ struct sc_store_counters {
     uint64_t room;               /* bytes that still fit */
     uint64_t reserve;            /* of these, what messages do not get */
     uint64_t clock;              /* of retention, ms since 1970 */
-    int      unsure;             /* the disk failed: nothing is accepted */
+    uint64_t unsure;             /* 1: the disk failed: nothing is accepted */
     uint64_t sessions;           /* in memory, now */
     uint64_t sessions_dirty;     /* of these, not in a checkpoint yet */
 };

@@ -70,6 +70,10 @@ listen = $dir/link.sock
 [store]
 path = $dir/store
 
+[quotas]
+first_bytes = none
+first_messages = none
+
 [log]
 level = info
 file = $dir/sealchatd.log

@@ -62,6 +62,7 @@ side_make(struct side *side, const char *name, const char *folder)
     fprintf(f, "[service]\norigin = %s\nregistration = open\n"
             "[link]\nlisten = %s\nmode = 0600\n"
             "[store]\npath = %s/store\nmap_size = 32g\n"
+            "[quotas]\nfirst_bytes = none\nfirst_messages = none\n"
             "[log]\nlevel = warn\nfile = %s\n", ORIGIN, d->sock, d->dir,
             d->log);
     fclose(f);

@@ -77,6 +77,7 @@ row_read(struct sc_bytes value, struct sc_customer_row *row)
     row->sessions = sc_get_u64(&r);
     row->earliest = sc_get_uint(&r, 8);
     row->expired = sc_get_uint(&r, 8);
+    row->shortened = sc_get_u64(&r);
     row->left.messages = sc_get_u64(&r);
     row->left.bytes = sc_get_u64(&r);
     row->left.sessions = sc_get_u64(&r);
@@ -126,6 +127,7 @@ sc_customer_row_put(struct sc_txn *txn, uint64_t number,
     sc_put_uint(&w, row->sessions, 8);
     sc_put_uint(&w, row->earliest, 8);
     sc_put_uint(&w, row->expired, 8);
+    sc_put_uint(&w, row->shortened, 8);
     sc_put_uint(&w, row->left.messages, 8);
     sc_put_uint(&w, row->left.bytes, 8);
     sc_put_uint(&w, row->left.sessions, 8);
@@ -182,6 +184,9 @@ sc_limits_set(struct sc_apply *apply, struct sc_op *op)
 #undef SET
 
     if (op->limits.set & SC_SET_DAYS) {
+        if (op->limits.days < row.days) {
+            row.shortened = apply->last_serial;
+        }
         row.days = op->limits.days;
     }
 

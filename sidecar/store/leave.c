@@ -119,14 +119,17 @@ sc_leave_message(struct sc_leave *leave, uint64_t place,
     sc_txn_del_number(leave->txn, sc_log_of(place), place);
 }
 
-/* Whether the first of a customer's blocks is wholly below its earliest. */
+/* Whether there is something to purge, now that earliest has moved: a block
+ * that is wholly below, or messages of a longer class. */
 static int
-has_stale_block(struct sc_txn *txn, uint64_t number, uint64_t earliest)
+is_stale(struct sc_txn *txn, uint64_t number,
+         const struct sc_customer_row *row, uint64_t last_expired)
 {
     struct sc_block block;
 
-    return sc_block_first(txn, number, &block)
-           && block.first + block.n <= earliest;
+    return last_expired < row->shortened
+           || (sc_block_first(txn, number, &block)
+               && block.first + block.n <= row->earliest);
 }
 
 static void
@@ -135,10 +138,13 @@ put_customer(struct sc_leave *leave, const struct sc_hot_customer *customer)
     struct sc_txn         *txn = leave->txn;
     struct sc_customer_row row;
     uint8_t                key[8], serial[8];
+    uint64_t               last_expired;
 
     if (!sc_customer_row(txn, customer->number, &row)) {
         return;
     }
+
+    last_expired = row.expired;
 
     row.left.messages += customer->staged_left.messages;
     row.left.bytes += customer->staged_left.bytes;
@@ -154,7 +160,7 @@ put_customer(struct sc_leave *leave, const struct sc_hot_customer *customer)
     sc_customer_row_put(txn, customer->number, &row);
 
     if (customer->staged_earliest != 0
-        && has_stale_block(txn, customer->number, row.earliest))
+        && is_stale(txn, customer->number, &row, last_expired))
     {
         sc_put_number(key, customer->number);
         sc_put_number(serial, 0);

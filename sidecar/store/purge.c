@@ -39,14 +39,15 @@ first_purge(struct sc_txn *txn, uint64_t *number, uint64_t *serial)
 
 /* --- blocks -------------------------------------------------------------- */
 
-/* Whether nothing of the block is left. */
+/* Whether nothing of the block is left below that position. */
 static int
-purge_block(struct sc_leave *leave, const struct sc_block *block)
+purge_block(struct sc_leave *leave, const struct sc_block *block,
+            uint64_t earliest)
 {
     struct sc_entry entry;
     size_t          i;
 
-    for (i = 0; i < block->n; i++) {
+    for (i = 0; i < block->n && block->first + i < earliest; i++) {
         if (!sc_entry_at(leave->txn, block->places[i], &entry)) {
             continue;
         }
@@ -59,7 +60,7 @@ purge_block(struct sc_leave *leave, const struct sc_block *block)
     return !sc_txn_failed(leave->txn);
 }
 
-/* Whether no block is wholly below. */
+/* Whether nothing is left below that position. */
 static int
 purge_blocks(struct sc_leave *leave, uint64_t number, uint64_t earliest)
 {
@@ -67,10 +68,16 @@ purge_blocks(struct sc_leave *leave, uint64_t number, uint64_t earliest)
     uint8_t         key[SC_KEY_MAX];
 
     while (sc_block_first(leave->txn, number, &block)
-           && block.first + block.n <= earliest)
+           && block.first < earliest)
     {
-        if (!sc_leave_more(leave, 1) || !purge_block(leave, &block)) {
+        if (!sc_leave_more(leave, 1)
+            || !purge_block(leave, &block, earliest))
+        {
             return 0;
+        }
+
+        if (block.first + block.n > earliest) {
+            break;
         }
 
         sc_txn_del(leave->txn, SC_DB_BLOCKS, key,

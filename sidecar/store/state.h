@@ -18,7 +18,7 @@
 #include "hot.h"
 
 #define SC_KEY_MAX        41u    /* account_id, generation, kind and others */
-#define SC_CUSTOMER_ROW   195u
+#define SC_CUSTOMER_ROW   203u
 
 /* Places in one block: it stays within half a page of LMDB. */
 #define SC_BLOCK_PLACES   240u
@@ -180,6 +180,7 @@ struct sc_customer_row {
     uint64_t         sessions;   /* ever begun up to there */
     uint64_t         earliest;   /* nothing below is left */
     uint64_t         expired;    /* nothing of this serial or below is */
+    uint64_t         shortened;  /* the newest serial of a longer class */
     struct sc_usage  left;       /* what has left again */
     struct sc_quotas quotas;
 };

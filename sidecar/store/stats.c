@@ -26,7 +26,7 @@ sc_lmdb_counters(const struct sc_store *store, struct sc_store_counters *out)
         .room = sc_room_left(store),
         .reserve = store->room.reserve,
         .clock = store->clock.now,
-        .unsure = sc_db_unsure(store->db),
+        .unsure = sc_db_unsure(store->db) != 0,
         .sessions = store->hot.n_sessions,
         .sessions_dirty = store->hot.n_dirty + sc_hot_pass_left(&store->hot)
     };

@@ -517,7 +517,7 @@ attempt(struct sc_apply *apply, const struct work *work, int tight, char *why,
     enum sc_error_code error;
 
     *apply = (struct sc_apply) {
-        .store = store, .tight = tight, .stamp = sc_clock_now(&store->clock),
+        .store = store, .tight = tight, .stamp = store->clock.now,
         .last_serial = store->last_serial, .customers = store->customers
     };
     apply->txn = sc_txn_write(store->db);
@@ -609,6 +609,7 @@ sc_lmdb_apply(struct sc_store *store, struct sc_op *ops, char *why,
     unsigned           pages;
 
     why[0] = '\0';
+    (void) sc_clock_now(&store->clock);
     work.appends = count(ops, SC_OP_APPEND);
     work.cursors = sc_cursors_due(store);
 

@@ -495,6 +495,7 @@ test_map_full(void **state)
     fprintf(f, "[service]\norigin = %s\nregistration = open\n"
             "[link]\nlisten = %s\nmode = 0600\n"
             "[store]\npath = %s/store\nmap_size = 64m\n"
+            "[quotas]\nfirst_bytes = none\nfirst_messages = none\n"
             "[log]\nlevel = debug\nfile = %s\n",
             ORIGIN, D.sock, D.dir, D.log);
     fclose(f);

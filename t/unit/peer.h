@@ -45,6 +45,7 @@ struct daemon {
     char  sock[96];
     char  log[96];
     pid_t pid;
+    const char *quotas;          /* a section, instead of no limits */
 };
 
 static inline const char *
@@ -65,9 +66,12 @@ daemon_configure(const struct daemon *d, const char *registration)
     fprintf(f, "[service]\norigin = %s\nregistration = %s\nseccomp = %s\n"
             "[link]\nlisten = %s\nmode = 0600\n"
             "[store]\npath = %s/store\nmap_size = 256m\n"
+            "%s"
             "[log]\nlevel = debug\nfile = %s\n",
             ORIGIN, registration, seccomp ? seccomp : "on", d->sock, d->dir,
-            d->log);
+            d->quotas ? d->quotas
+                      : "[quotas]\nfirst_bytes = none\n"
+                        "first_messages = none\n", d->log);
     fclose(f);
 }
 
@@ -400,7 +404,7 @@ struct client {
     uint32_t     id;
     uint16_t     tag;
     uint8_t      challenge[32];
-    uint64_t     cursor, head, seq;   /* of READY */
+    uint64_t     cursor, head, earliest, seq;   /* of READY */
     uint8_t      last_id[32];
     uint8_t      role;                /* of TICKET */
     uint8_t      ticket[SC_TICKET_MAX];

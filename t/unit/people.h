@@ -371,6 +371,7 @@ expect_ready(struct client *c, uint8_t role)
     assert_int_equal(ready.requests, SC_REQUEST_WINDOW);
     c->cursor = ready.cursor;
     c->head = ready.head;
+    c->earliest = ready.earliest;
     c->seq = ready.seq;
     memcpy(c->last_id, ready.id, 32);
     answer_free(&a);

@@ -81,6 +81,9 @@ test_defaults(void **state)
     assert_int_equal(config.seccomp, 1);
     assert_string_equal(config.admin_listen, "/run/s.sock.admin");
     assert_string_equal(config.vault_key, "/var/lib/s.key");
+    assert_int_equal(config.days, 90);
+    assert_true(config.quotas.bytes == SC_NO_LIMIT);
+    assert_true(config.quotas.first_messages == 1000);
     sc_config_free(&config);
 }
 
@@ -96,7 +99,9 @@ test_all_keys(void **state)
         "registration = open ; inline\nuser = chat\nseccomp = off\n"
         "[link]\nlisten = ./s\nmode = 0600\ngroup = web\npeers = a 7\n"
         "[admin]\nlisten = ./adm\n[store]\npath = p\nmap_size = 3G\n"
-        "vault_key = p.d/key\n[log]\nlevel = error\n"
+        "vault_key = p.d/key\nkeep = forever\n"
+        "[quotas]\nbytes = 2g\nmessages = none\nsessions = 10k\n"
+        "first_bytes = 5\nfirst_messages = 6\n[log]\nlevel = error\n"
         "file = /tmp/x.log\n"), 0);
     assert_string_equal(config.user, "chat");
     assert_int_equal(config.seccomp, 0);
@@ -108,6 +113,12 @@ test_all_keys(void **state)
     assert_int_equal(config.registration, 1);
     assert_int_equal(config.mode, 0600);
     assert_true(config.map_size == 3ull << 30);
+    assert_int_equal(config.days, SC_KEPT);
+    assert_true(config.quotas.bytes == 2ull << 30);
+    assert_true(config.quotas.messages == SC_NO_LIMIT);
+    assert_true(config.quotas.sessions == 10240);
+    assert_true(config.quotas.first_bytes == 5);
+    assert_true(config.quotas.first_messages == 6);
     assert_int_equal(config.level, SC_LOG_ERROR);
     assert_string_equal(config.log_file, "/tmp/x.log");
     sc_config_free(&config);
@@ -126,6 +137,10 @@ test_example(void **state)
     assert_int_equal(config.mode, 0660);
     assert_true(config.map_size == 64ull << 30);
     assert_null(config.log_file);
+    assert_int_equal(config.days, 90);
+    assert_true(config.quotas.messages == SC_NO_LIMIT);
+    assert_true(config.quotas.first_bytes == 4u << 20);
+    assert_true(config.quotas.first_messages == 1000);
     sc_config_free(&config);
 }
 
@@ -215,6 +230,13 @@ test_values(void **state)
         { "[store]\nmap_size = 1gb\n", "not a size" },
         { "[store]\nmap_size = 99999999999999999999\n", "not a size" },
         { "[store]\nmap_size = 18446744073709551615t\n", "not a size" },
+        { "[store]\nkeep = 8\n", "not 7, 30, 90 or 365 days" },
+        { "[store]\nkeep =\n", "not 7, 30, 90 or 365 days" },
+        { "[quotas]\nbytes = 0\n", "neither a number" },
+        { "[quotas]\nmessages = many\n", "neither a number" },
+        { "[quotas]\nsessions = -1\n", "neither a number" },
+        { "[quotas]\nfirst_bytes = 1z\n", "neither a number" },
+        { "[quotas]\nfirst_messages =\n", "neither a number" },
         { "[log]\nlevel = chatty\n", "not one of" },
         { "[log]\nfile =\n", "empty" },
     };

@@ -24,6 +24,20 @@ setup(void **state)
 }
 
 static int
+setup_quotas(void **state)
+{
+    (void) state;
+
+    daemon_make(&D);
+    D.quotas = "[quotas]\nmessages = 5\nfirst_messages = 3\n";
+    daemon_configure(&D, "open");
+    daemon_start(&D);
+    peer_open(&P, &D);
+    owner_register(&O, &P);
+    return 0;
+}
+
+static int
 teardown(void **state)
 {
     (void) state;
@@ -228,6 +242,119 @@ test_by_visitor(void **state)
     client_open(&visitor, &P, O.cid);
     ask_auth(&visitor, SC_ROLE_VISITOR, v.sid, v.keys.sk, v.hello, v.hello_n);
     expect_error(&visitor, SC_E_SESSION_DELETED);
+}
+
+/* Beyond a quota the stream goes on, and a reply lifts the first one. */
+static void
+test_quotas(void **state)
+{
+    struct client  device, visitor;
+    struct visitor v;
+    struct chain   chain, replies = { .seq = 0 };
+    struct letter  letter, reply;
+
+    (void) state;
+
+    visitor_with(&visitor, &v, &chain, 3);
+    letter_make(&letter, &O, &v, NULL, &chain);
+    ask_send(&visitor, &letter);
+    expect_error(&visitor, SC_E_REPLY_FIRST);
+
+    device_login(&device, &P, &O, 0);
+    let_pass(&device, 3);
+    letter_make(&reply, &O, &v, &O.devices[0], &replies);
+    ask_send(&device, &reply);
+    expect_stored(&device);
+    let_pass(&visitor, 1);
+
+    ask_send(&visitor, &letter);
+    expect_stored(&visitor);
+    let_pass(&device, 1);
+    letter_make(&letter, &O, &v, NULL, &chain);
+    ask_send(&visitor, &letter);
+    expect_error(&visitor, SC_E_QUOTA_FULL);
+    letter_make(&reply, &O, &v, &O.devices[0], &replies);
+    ask_send(&device, &reply);
+    expect_error(&device, SC_E_QUOTA_FULL);
+    expect_quiet(&visitor, QUIET);
+}
+
+/* Everybody is sent away, nothing answers any more, and neither name comes
+ * back; another customer notices nothing. */
+static void
+test_account(void **state)
+{
+    struct client  device, second, visitor, tab, owner, recovery, beside, c;
+    struct owner   other, again;
+    struct visitor v, w;
+    struct chain   chain, kept = { .seq = 0 };
+    struct letter  letter;
+
+    (void) state;
+
+    owner_register(&other, &P);
+    visitor_make(&w, &other);
+    visitor_login(&beside, &P, &other, &w);
+    letter_make(&letter, &other, &w, NULL, &kept);
+    ask_send(&beside, &letter);
+    expect_stored(&beside);
+
+    visitor_with(&visitor, &v, &chain, 3);
+    visitor_login(&tab, &P, &O, &v);
+    device_login(&device, &P, &O, 0);
+    device_login(&second, &P, &O, 0);
+    let_pass(&device, 3);
+    let_pass(&second, 3);
+    owner_login(&owner, &P, &O, SC_ROLE_PASSWORD);
+    owner_login(&recovery, &P, &O, SC_ROLE_RECOVERY);
+
+    /* not a device, and no account but one's own */
+    ASK(&device, delete, .sid = O.account_id);
+    expect_error(&device, SC_E_UNKNOWN_SESSION);
+    ASK(&owner, delete, .sid = other.account_id);
+    expect_error(&owner, SC_E_NOT_FOUND);
+
+    ASK(&owner, delete, .sid = O.account_id);
+    expect_done(&owner);
+    expect_close(&owner, 1008, "account-deleted");
+    expect_close(&recovery, 1008, "account-deleted");
+    expect_close(&device, 1008, "account-deleted");
+    expect_close(&second, 1008, "account-deleted");
+    expect_close(&visitor, 1008, "account-deleted");
+    expect_close(&tab, 1008, "account-deleted");
+
+    for (int i = 0; i < 2; i++) {
+        client_open(&c, &P, O.cid);
+        ask_auth(&c, SC_ROLE_VISITOR, v.sid, v.keys.sk, v.hello, v.hello_n);
+        expect_error(&c, SC_E_NOT_HERE);
+        client_open(&c, &P, O.cid);
+        ask_auth(&c, SC_ROLE_DEVICE, O.devices[0].id, O.devices[0].sk, NULL,
+                 0);
+        expect_error(&c, SC_E_NOT_HERE);
+        client_open(&c, &P, O.cid);
+        ask_auth(&c, SC_ROLE_PASSWORD, O.account_id, O.login.sk, NULL, 0);
+        expect_error(&c, SC_E_NOT_HERE);
+
+        again = O;
+        client_open(&c, &P, O.cid);
+        take_salt(&c, &again);
+        ask_register(&c, &again);
+        expect_error(&c, SC_E_ACCOUNT_TAKEN);
+        client_close(&c);
+
+        if (i == 0) {
+            letter_make(&letter, &other, &w, NULL, &kept);
+            ask_send(&beside, &letter);
+            expect_stored(&beside);
+            peer_close(&P);
+            daemon_kill(&D);
+            daemon_start(&D);
+            peer_open(&P, &D);
+        }
+    }
+
+    device_login(&c, &P, &other, 0);
+    let_pass(&c, 2);
 }
 
 /* What is sent together with the deletion is stored before it or refused. */
@@ -435,6 +562,8 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_by_device, setup, teardown),
         cmocka_unit_test_setup_teardown(test_by_visitor, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_account, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_quotas, setup_quotas, teardown),
         cmocka_unit_test_setup_teardown(test_in_flight, setup, teardown),
         cmocka_unit_test_setup_teardown(test_paused, setup, teardown),
         cmocka_unit_test_setup_teardown(test_paused_for_long, setup,
