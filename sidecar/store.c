@@ -7,6 +7,7 @@
 
 #include "store.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -178,6 +179,19 @@ sc_store_sizes(struct sc_store *store, struct sc_store_sizes *out)
 
     return engine_of(store)->sizes != NULL
            ? engine_of(store)->sizes(store, out) : -1;
+}
+
+int
+sc_store_backup(struct sc_store *store, struct sc_backup *backup, char *why,
+                size_t why_size)
+{
+    if (engine_of(store)->backup == NULL) {
+        snprintf(why, why_size, "the engine %s makes no backups",
+                 engine_of(store)->name);
+        return -1;
+    }
+
+    return engine_of(store)->backup(store, backup, why, why_size);
 }
 
 void

@@ -360,6 +360,35 @@ struct sc_store_sizes {
 int sc_store_sizes(struct sc_store *store, struct sc_store_sizes *out);
 
 
+/* --- backups ------------------------------------------------------------- */
+
+/*
+ * A copy of the store as it was at one moment, made while it is in use.  What
+ * is given up meanwhile cannot be reused before the copy is made, so that the
+ * store grows by it: a copy that makes it grow too much, or takes too long,
+ * is broken off.
+ */
+struct sc_backup {
+    int        fd;               /* an empty file, to which it is written */
+    uint64_t   max_growth;       /* bytes */
+    uint64_t   max_ms;
+
+    /* Called now and then; ends the copy where it returns other than 0. */
+    int      (*progress)(void *data, const struct sc_backup *backup);
+    void      *data;
+
+    uint64_t   about;            /* out: how many bytes it will be, roughly */
+    uint64_t   bytes;            /* out: written */
+    uint64_t   growth;           /* out: of the store, so far */
+    uint8_t    hash[32];         /* out: BLAKE2b-256 of what was written */
+};
+
+/* Blocks; for any thread but the one that applies.  0, synced, or -1 and a
+ * sentence in why[]. */
+int sc_store_backup(struct sc_store *store, struct sc_backup *backup,
+                    char *why, size_t why_size);
+
+
 /* --- customers, accounts, rosters ---------------------------------------- */
 
 struct sc_customer {
@@ -557,6 +586,8 @@ struct sc_engine {
     void (*counters)(const struct sc_store *store,
                      struct sc_store_counters *out);
     int (*sizes)(struct sc_store *store, struct sc_store_sizes *out);
+    int (*backup)(struct sc_store *store, struct sc_backup *backup,
+                  char *why, size_t why_size);
 };
 
 extern const struct sc_engine sc_engine_lmdb;

@@ -14,7 +14,8 @@
 
 #define SC_ADMIN_COMMANDS(X)                                                  \
     X("status",  status,  "")                                                 \
-    X("metrics", metrics, "")
+    X("metrics", metrics, "")                                                 \
+    X("backup",  backup,  "max-growth max-seconds")
 
 #define SC_ADMIN_PROTO(verb, function, names) \
     void sc_admin_##function(struct sc_admin_exchange *exchange);

@@ -13,8 +13,6 @@
 #include "../socket.h"
 #include "ctl.h"
 
-#define DEFAULT_CONFIG  "/etc/sealchat/sealchatd.conf"
-
 /* The longest line that is taken. */
 #define LINE_BYTES      (1u << 20)
 
@@ -29,10 +27,7 @@ connect_daemon(const struct sc_ctl *ctl)
     int              fd;
 
     if (path == NULL) {
-        if (sc_config_read(&config, ctl->config ? ctl->config
-                                                : DEFAULT_CONFIG,
-                           why, sizeof(why)) != 0)
-        {
+        if (sc_config_read(&config, ctl->config, why, sizeof(why)) != 0) {
             sc_ctl_complain("%s", why);
             sc_config_free(&config);
             return -1;

@@ -11,7 +11,7 @@
 
 /* How a command was called. */
 struct sc_ctl {
-    const char *config;       /* file, or NULL: the default one */
+    const char *config;       /* file */
     const char *socket;       /* NULL: the one of config */
     int         json;
     int         argc;         /* what follows the command's words */

@@ -14,7 +14,7 @@
 
 #include "../admin/request.h"
 #include "../version.h"
-#include "ctl.h"
+#include "commands.h"
 
 /* How an answer is shown: its last line by names and values, as text, or the
  * lines before it as a table of these columns. */
@@ -36,7 +36,15 @@ static const struct command commands[] = {
       "how the service is", NULL },
     { "metrics", "metrics", "", "", AS_TEXT,
       "the same for Prometheus, in full", NULL },
+    { "backup", NULL, "folder", "", BY_NAMES,
+      "copy the running store into a new folder", sc_ctl_backup },
+    { "restore", NULL, "backup folder", "", BY_NAMES,
+      "make a store of a backup, and verify it", sc_ctl_restore },
+    { "check", NULL, "", "", BY_NAMES,
+      "look a stopped store over", sc_ctl_check },
 };
+
+#define DEFAULT_CONFIG  "/etc/sealchat/sealchatd.conf"
 
 #define N_COMMANDS (sizeof(commands) / sizeof(commands[0]))
 
@@ -184,7 +192,7 @@ run_request(const struct command *command, const struct sc_ctl *ctl)
     json_t             *last;
 
     if (request_of(command, ctl, request) != 0) {
-        return usage(stderr);
+        return SC_CTL_USAGE;
     }
 
     last = sc_ctl_ask(ctl, request, -1, ctl->json ? on_json : on_row, &table);
@@ -231,7 +239,7 @@ matches(const struct command *command, int argc, char **argv)
 static int
 run(struct sc_ctl *ctl, int argc, char **argv)
 {
-    int words;
+    int words, rc;
 
     for (size_t i = 0; i < N_COMMANDS; i++) {
         words = matches(&commands[i], argc, argv);
@@ -242,8 +250,10 @@ run(struct sc_ctl *ctl, int argc, char **argv)
         ctl->argc = argc - words;
         ctl->argv = argv + words;
 
-        return commands[i].run ? commands[i].run(ctl)
-                               : run_request(&commands[i], ctl);
+        rc = commands[i].run ? commands[i].run(ctl)
+                             : run_request(&commands[i], ctl);
+
+        return rc == SC_CTL_USAGE ? usage(stderr) : rc;
     }
 
     if (argc > 0) {
@@ -265,7 +275,7 @@ main(int argc, char **argv)
         { NULL, 0, NULL, 0 }
     };
 
-    struct sc_ctl ctl = { .json = 0 };
+    struct sc_ctl ctl = { .config = DEFAULT_CONFIG };
     int           option;
 
     /* Only in front of the command: what follows it is its own. */

@@ -56,8 +56,9 @@ put_quotas(struct sc_writer *w, const struct sc_quotas *quotas)
     sc_put_uint(w, quotas->first_messages, 8);
 }
 
-static int
-row_read(struct sc_bytes value, struct sc_customer_row *row)
+int
+sc_customer_row_read(struct sc_bytes value,
+                     struct sc_customer_row *row)
 {
     struct sc_reader r = sc_reader_of(value.p, value.n);
 
@@ -98,7 +99,7 @@ sc_customer_row(struct sc_txn *txn, uint64_t number,
         return 0;
     }
 
-    if (!row_read(value, row)) {
+    if (!sc_customer_row_read(value, row)) {
         sc_txn_fail(txn, EBADMSG);
         return 0;
     }
@@ -410,7 +411,7 @@ sc_lmdb_customers(struct sc_store *store, uint64_t from, uint8_t (*cids)[32],
            && sc_walk_seek(walk, seek, sizeof(seek), &key, &value);
 
     for ( ; more && found < n; more = sc_walk_next(walk, &key, &value)) {
-        if (!row_read(value, &row)) {
+        if (!sc_customer_row_read(value, &row)) {
             sc_txn_fail(txn, EBADMSG);
         } else if (!row.erased) {
             memcpy(cids[found++], row.cid, 32);

@@ -822,3 +822,19 @@ sc_db_sizes(struct sc_db *db, struct sc_db_sizes *out)
     out->used = (uint64_t) stat.ms_psize * (info.me_last_pgno + 1);
     return 0;
 }
+
+const char *
+sc_db_copy(struct sc_db *db, int fd)
+{
+    struct sc_txn mark = { .db = db };
+    int           rc;
+
+    reader_begins(db, &mark);
+    rc = mdb_env_copyfd2(db->env, fd, MDB_CP_COMPACT);
+
+    pthread_mutex_lock(&db->lock);
+    reader_ends(db, &mark);
+    pthread_mutex_unlock(&db->lock);
+
+    return rc == 0 ? NULL : mdb_strerror(rc);
+}

@@ -102,6 +102,11 @@ struct sc_db_sizes {
 /* For any thread.  0, or -1. */
 int sc_db_sizes(struct sc_db *db, struct sc_db_sizes *out);
 
+/* Writes a copy of all that is durable now, without its free pages, to a
+ * descriptor; NULL, or what went wrong.  Blocks for as long as that takes, and
+ * counts as a reader. */
+const char *sc_db_copy(struct sc_db *db, int fd);
+
 /* How long commits took, ns; the commit thread's. */
 const struct sc_histogram *sc_db_syncs(const struct sc_db *db);
 

@@ -25,5 +25,6 @@ const struct sc_engine sc_engine_lmdb = {
     .read_session = sc_lmdb_read_session,
     .history = sc_lmdb_history,
     .counters = sc_lmdb_counters,
-    .sizes = sc_lmdb_sizes
+    .sizes = sc_lmdb_sizes,
+    .backup = sc_lmdb_backup
 };

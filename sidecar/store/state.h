@@ -111,6 +111,10 @@ struct sc_apply {
     uint64_t         refused_quota;
 };
 
+/* Takes the lock of a directory.  Its descriptor, which holds it, or -1 and a
+ * sentence. */
+int sc_lock_directory(const char *path, char *why, size_t why_size);
+
 /* ms that what may linger in memory does. */
 #define SC_LINGER_MS  1000u
 
@@ -163,6 +167,8 @@ struct sc_page *sc_lmdb_history(struct sc_store *store, uint64_t customer,
 void sc_lmdb_counters(const struct sc_store *store,
                       struct sc_store_counters *out);
 int sc_lmdb_sizes(struct sc_store *store, struct sc_store_sizes *out);
+int sc_lmdb_backup(struct sc_store *store, struct sc_backup *backup,
+                   char *why, size_t why_size);
 
 
 /* --- customers (customers.c) --------------------------------------------- */
@@ -192,6 +198,8 @@ uint16_t sc_class_days(unsigned class);
 /* 1, or 0. */
 int sc_customer_row(struct sc_txn *txn, uint64_t number,
                     struct sc_customer_row *row);
+int sc_customer_row_read(struct sc_bytes value,
+                         struct sc_customer_row *row);
 void sc_customer_row_put(struct sc_txn *txn, uint64_t number,
                          const struct sc_customer_row *row);
 

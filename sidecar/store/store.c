@@ -75,8 +75,8 @@ make_directory(const char *path, char *why, size_t why_size)
     return 0;
 }
 
-static int
-lock_directory(const char *path, char *why, size_t why_size)
+int
+sc_lock_directory(const char *path, char *why, size_t why_size)
 {
     char file[PATH_MAX];
     int  fd;
@@ -219,7 +219,7 @@ open_all(struct sc_store *store, const struct sc_store_options *options,
         return -1;
     }
 
-    store->lock_fd = lock_directory(options->path, why, why_size);
+    store->lock_fd = sc_lock_directory(options->path, why, why_size);
     if (store->lock_fd < 0) {
         return -1;
     }
