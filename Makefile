@@ -353,15 +353,15 @@ $(CRASH)/sealchatd-no%: t/crash/fault.c $(call obj,$(SIDECAR_C))
 
 
 RESTART   := $(BUILD)/restart
-RESTART_C := $(filter-out t/restart/ws.c,$(wildcard t/restart/*.c)) \
-             t/crash/talk.c t/crash/ledger.c t/crash/readback.c
+RESTART_C := t/restart/site.c t/restart/sockets.c t/crash/talk.c t/crash/ledger.c t/crash/readback.c
 
 .PHONY: test-restart test-restart-build
-test-restart: test-restart-build ## restarts of sealchatd under the load of 5,000 sockets
+test-restart: test-restart-build ## reloads of nginx and restarts of sealchatd under the load of 5,000 sockets
 	@t/restart/run
 
 test-restart-build: $(BUILD)/.deps-test $(BUILD)/$(SO) $(BUILD)/sealchatd \
-        $(ASAN)/sealchatd $(RESTART)/restart $(RESTART)/sealchatd-no-tickets
+        $(ASAN)/sealchatd $(RESTART)/restart $(RESTART)/reload \
+        $(RESTART)/sealchatd-no-tickets
 
 # A customer of these tests has 49 visitors.
 $(RESTART)/obj/%.o: %.c | $(BUILD)/.deps-build
@@ -369,7 +369,9 @@ $(RESTART)/obj/%.o: %.c | $(BUILD)/.deps-build
 	@$(CC) -std=gnu11 $(CFLAGS) $(WARN) $(INC) $(CPKG) -DWORLD_SESSIONS=49 -MMD -MP \
 	    -c $< -o $@
 
-$(RESTART)/restart: $(patsubst %.c,$(RESTART)/obj/%.o,$(RESTART_C)) \
+$(RESTART)/restart $(RESTART)/reload: $(RESTART)/%: \
+        $(RESTART)/obj/t/restart/%.o \
+        $(patsubst %.c,$(RESTART)/obj/%.o,$(RESTART_C)) \
         $(call obj,t/restart/ws.c bench/client.c $(PROTO_C))
 	@mkdir -p $(@D)
 	@$(CC) $(CFLAGS) -o $@ $^ $(LIBS) -lcmocka

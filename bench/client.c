@@ -263,6 +263,24 @@ told_to_close(const uint8_t *p, size_t n)
         (int) n - 2, (const char *) p + 2);
 }
 
+/* Keeps what the Close says and answers it. */
+static void
+was_closed(struct client *client, const uint8_t *p, size_t n)
+{
+    uint8_t out[125 + CLIENT_HEADER_MAX];
+
+    client->ended = 1;
+
+    if (n < 2 || n > 125) {
+        return;
+    }
+
+    client->code = (unsigned) (p[0] << 8 | p[1]);
+    memcpy(client->reason, p + 2, n - 2);
+    client->reason[n - 2] = '\0';
+    send_all(client->fd, out, put_frame(out, OPCODE_CLOSE, p, 2));
+}
+
 const uint8_t *
 client_next(struct client *client, size_t *n)
 {
@@ -312,7 +330,7 @@ client_next(struct client *client, size_t *n)
 
     case OPCODE_CLOSE:
         if (client->may_end) {
-            client->ended = 1;
+            was_closed(client, p, length);
             return NULL;
         }
         told_to_close(p, length);

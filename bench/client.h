@@ -20,6 +20,8 @@ struct client {
     size_t   in_cap;
     int      may_end;              /* the service may close it: */
     int      ended;                /* this is set, instead of the end */
+    unsigned code;                 /* of its Close, 0: there was none */
+    char     reason[124];
 };
 
 struct address {

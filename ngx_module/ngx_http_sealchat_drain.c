@@ -53,6 +53,9 @@ ngx_http_sealchat_drain_join(ngx_http_sealchat_session_t *s)
     s->draining = 1;
     s->drain_time = ngx_current_msec + wait;
 
+    ngx_log_error(NGX_LOG_INFO, s->request->connection->log, 0,
+                  "sealchat session leaves in %M ms", wait);
+
     if (wait == 0) {
         ngx_http_sealchat_drain_close(s);
         return;

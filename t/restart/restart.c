@@ -13,10 +13,8 @@
  * disconnected.
  */
 
+#include "site.h"
 #include "sockets.h"
-
-#include <netinet/in.h>
-#include <sys/resource.h>
 
 enum { ROUNDS = 4 };                 /* a restart behind each but the last */
 
@@ -24,11 +22,10 @@ enum { ROUNDS = 4 };                 /* a restart behind each but the last */
 static const size_t messages[ROUNDS] = { 4, 7, 9, 11 };
 static const size_t replies[ROUNDS] = { 1, 2, 2, 2 };
 
-static const char  *programs[2], *module;
-static struct daemon D;
-static pid_t        nginx;
-static char         port[8];
-static int          sockets_wanted = 5000, control, failures;
+static const char  *programs[2];
+static struct site  site = { .log_level = "error", .location = "",
+                             .sockets = 5000 };
+static int          control, failures;
 static uint64_t     seed;
 static uint64_t     kill_at;         /* stored, when it is time */
 static unsigned     restarts;
@@ -39,130 +36,6 @@ check(int right, const char *what)
     failures += !right;
     printf("%sok - %s\n", right ? "" : "not ", what);
     fflush(stdout);
-}
-
-
-/* --- processes ----------------------------------------------------------- */
-
-static void
-take_descriptors(void)
-{
-    struct rlimit limit;
-
-    getrlimit(RLIMIT_NOFILE, &limit);
-    limit.rlim_cur = limit.rlim_max;
-    setrlimit(RLIMIT_NOFILE, &limit);
-
-    if (limit.rlim_max < (rlim_t) sockets_wanted + 100) {
-        fprintf(stderr, "restart: %llu descriptors are too few\n",
-                (unsigned long long) limit.rlim_max);
-        exit(2);
-    }
-}
-
-static void
-find_port(void)
-{
-    struct sockaddr_in addr = { .sin_family = AF_INET };
-    socklen_t          n = sizeof(addr);
-    int                fd = socket(AF_INET, SOCK_STREAM, 0);
-
-    addr.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    assert_int_equal(bind(fd, (struct sockaddr *) &addr, n), 0);
-    assert_int_equal(getsockname(fd, (struct sockaddr *) &addr, &n), 0);
-    snprintf(port, sizeof(port), "%u", ntohs(addr.sin_port));
-    close(fd);
-}
-
-static void
-configure(void)
-{
-    char  path[128];
-    FILE *f = fopen(D.conf, "w");
-
-    assert_non_null(f);
-    fprintf(f, "[service]\norigin = %s\nregistration = open\n"
-            "[link]\nlisten = %s\nmode = 0600\n"
-            "[store]\npath = %s/store\nmap_size = 2g\n"
-            "[log]\nlevel = info\nfile = %s\n", ORIGIN, D.sock, D.dir, D.log);
-    fclose(f);
-
-    snprintf(path, sizeof(path), "%s/nginx.conf", D.dir);
-    f = fopen(path, "w");
-    assert_non_null(f);
-    fprintf(f, "%s daemon off; worker_processes 2; pid %s/nginx.pid;\n"
-            "error_log %s/nginx.log error; load_module %s;\n"
-            "worker_rlimit_nofile %d;\n"
-            "events { worker_connections %d; }\n"
-            "http { access_log off;\n"
-            "upstream sealchat { server unix:%s; }\n"
-            "server { listen 127.0.0.1:%s backlog=4096;\n"
-            "location /sealchat { sealchat_pass sealchat; } } }\n",
-            geteuid() == 0 ? "user root;" : "", D.dir, D.dir, module,
-            sockets_wanted + 100, sockets_wanted + 100, D.sock, port);
-    fclose(f);
-}
-
-static void
-start_nginx(void)
-{
-    char conf[128], log[128];
-
-    snprintf(conf, sizeof(conf), "%s/nginx.conf", D.dir);
-    snprintf(log, sizeof(log), "%s/nginx.log", D.dir);
-    nginx = fork();
-    assert_true(nginx >= 0);
-
-    if (nginx == 0) {
-        prctl(PR_SET_PDEATHSIG, SIGTERM);
-        execl("/usr/sbin/nginx", "nginx", "-p", D.dir, "-c", conf, "-e", log,
-              (char *) NULL);
-        _exit(127);
-    }
-}
-
-static int
-listens(void)
-{
-    struct sockaddr_in addr = { .sin_family = AF_INET };
-    int                fd = socket(AF_INET, SOCK_STREAM, 0), rc;
-
-    addr.sin_port = htons((uint16_t) atoi(port));
-    addr.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    rc = connect(fd, (struct sockaddr *) &addr, sizeof(addr));
-    close(fd);
-    return rc == 0;
-}
-
-static void
-start_daemon(const char *program)
-{
-    setenv("SEALCHATD", program, 1);
-    daemon_start(&D);
-}
-
-static void
-set_up(void)
-{
-    struct peer peer;
-
-    daemon_make(&D);
-    find_port();
-    configure();
-    start_daemon(programs[0]);
-
-    peer_open(&peer, &D);
-    for (int i = 0; i < W.n_customers; i++) {
-        customer_register(&W.customers[i], &peer);
-    }
-    peer_close(&peer);
-    W.changes = 0;
-
-    start_nginx();
-    for (int i = 0; i < PATIENCE / 20 && !listens(); i++) {
-        nap(20);
-    }
-    sockets_open(port);
 }
 
 
@@ -219,47 +92,13 @@ restart(int round)
     start = clock_ms();
     end_daemon(round);
     sockets_run(NULL, 100 + chance(300));
-    start_daemon(programs[round == ROUNDS - 2]);
+    site_start_daemon(programs[round == ROUNDS - 2]);
 
     snprintf(what, sizeof(what), "%s: every stream comes back", how[round]);
     check(sockets_run(all_came_back, 3 * PATIENCE) || control, what);
     printf("# after %llu ms, with %llu stored\n",
            (unsigned long long) (clock_ms() - start),
            (unsigned long long) W.stored);
-}
-
-/* The log may say that the sidecar was away, and nothing worse. */
-static int
-nginx_is_content(void)
-{
-    char  path[128], line[1024];
-    int   content = 1;
-    FILE *f;
-
-    snprintf(path, sizeof(path), "%s/nginx.log", D.dir);
-    f = fopen(path, "r");
-    assert_non_null(f);
-
-    while (fgets(line, sizeof(line), f)) {
-        if (strstr(line, "[alert]") || strstr(line, "[emerg]")) {
-            content = 0;
-            printf("# %s", line);
-        }
-    }
-
-    fclose(f);
-    return content;
-}
-
-static void
-end_nginx(void)
-{
-    int status;
-
-    kill(nginx, SIGTERM);
-    status = wait_for(nginx);
-    check(WIFEXITED(status) && WEXITSTATUS(status) == 0 && nginx_is_content(),
-          "nginx has nothing alarming to say");
 }
 
 static void
@@ -307,11 +146,12 @@ run(void)
     }
 
     sockets_close();
-    end_nginx();
+    check(site_stop_nginx() && site_log(NULL, NULL) == 0,
+          "nginx has nothing alarming to say");
 
     if (!control) {
         daemon_stop(&D);
-        start_daemon(programs[0]);
+        site_start_daemon(programs[0]);
         read_back(D.sock);
         check(W.lost == 0, "every STORED is read back, byte for byte");
         check(W.twice == 0, "each once");
@@ -331,7 +171,7 @@ options(int argc, char **argv)
 
     while ((option = getopt(argc, argv, "n:cs:")) != -1) {
         if (option == 'n') {
-            sockets_wanted = atoi(optarg);
+            site.sockets = atoi(optarg);
         } else if (option == 'c') {
             control = 1;
         } else if (option == 's') {
@@ -339,13 +179,13 @@ options(int argc, char **argv)
         }
     }
 
-    if (argc - optind != 3 || sockets_wanted < 1 + SESSIONS) {
+    if (argc - optind != 3 || site.sockets < 1 + SESSIONS) {
         fputs("usage: restart [-n sockets] [-c] [-s seed] module sealchatd "
               "sealchatd\n", stderr);
         exit(2);
     }
 
-    module = argv[optind];
+    site.module = argv[optind];
     programs[0] = argv[optind + 1];
     programs[1] = argv[optind + 2];
 }
@@ -363,12 +203,12 @@ main(int argc, char **argv)
     }
 
     signal(SIGPIPE, SIG_IGN);
-    take_descriptors();
-    world_make(seed, sockets_wanted / (1 + SESSIONS));
+    world_make(seed, site.sockets / (1 + SESSIONS));
     W.plain = 1;
     printf("# seed %llu\n", (unsigned long long) seed);
 
-    set_up();
+    site.program = programs[0];
+    site_open(&site);
     n = sockets_n();
     disconnected = run();
 

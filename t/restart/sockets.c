@@ -1,7 +1,7 @@
 /*
  * Thousands of WebSockets through the real nginx, each a device or a visitor
- * who writes and reads.  Nobody connects again: a socket that closes is what
- * the test is about.
+ * who writes and reads.  Unless they are told to come back nobody connects
+ * again: a socket that closes is what the test is about.
  */
 
 #include "sockets.h"
@@ -12,18 +12,27 @@
 
 enum {
     KEPT_MOST = 1 << 16,             /* nothing new is written above */
-    EVENTS = 512
+    EVENTS = 512,
+    SECONDS = 600                    /* in which sockets may come back */
 };
 
 struct socket {
     struct ws   *ws;
     struct conn *conn;
     int          wants_out;
+    uint64_t     back_at;            /* 0: it is connected, or lost */
 };
 
 static struct socket *sockets;
 static unsigned       n_sockets;
 static int            poller;
+static const char    *port;
+
+static struct {
+    uint64_t since;                  /* 0: nobody comes back */
+    unsigned all;
+    unsigned in[SECONDS];            /* each second */
+} back;
 
 int
 conn_may_send(const struct conn *conn)
@@ -47,30 +56,39 @@ watch(struct socket *s, int operation)
 }
 
 static void
-open_one(struct conn *conn, const char *port)
+connect_one(struct socket *s)
 {
-    struct socket *s = &sockets[n_sockets];
-    char           path[64] = "/sealchat?c=";
+    char path[64] = "/sealchat?c=";
 
-    sc_cid_write(path + strlen(path), conn->customer->now.cid);
+    sc_cid_write(path + strlen(path), s->conn->customer->now.cid);
     s->ws = ws_open(port, ORIGIN, path);
-    s->conn = conn;
-    conn->id = n_sockets++;
+    s->wants_out = 0;
     watch(s, EPOLL_CTL_ADD);
 }
 
-void
-sockets_open(const char *port)
+static void
+open_one(struct conn *conn)
 {
+    struct socket *s = &sockets[n_sockets];
+
+    s->conn = conn;
+    conn->id = n_sockets++;
+    connect_one(s);
+}
+
+void
+sockets_open(const char *at)
+{
+    port = at;
     sockets = calloc((size_t) W.n_customers * (1 + SESSIONS),
                      sizeof(sockets[0]));
     poller = epoll_create1(EPOLL_CLOEXEC);
     assert_true(sockets && poller >= 0);
 
     for (int i = 0; i < W.n_customers; i++) {
-        open_one(&W.customers[i].device, port);
+        open_one(&W.customers[i].device);
         for (int k = 0; k < SESSIONS; k++) {
-            open_one(&W.customers[i].visitors[k], port);
+            open_one(&W.customers[i].visitors[k]);
         }
     }
 }
@@ -93,10 +111,88 @@ sockets_n(void)
     return n_sockets;
 }
 
+/* --- going and coming back ----------------------------------------------- */
+
+void
+sockets_come_back(void)
+{
+    memset(&back, 0, sizeof(back));
+    back.since = clock_ms();
+}
+
+unsigned
+sockets_back(void)
+{
+    return back.all;
+}
+
+unsigned
+sockets_back_peak(void)
+{
+    unsigned most = 0;
+
+    for (unsigned i = 0; i < SECONDS; i++) {
+        most = back.in[i] > most ? back.in[i] : most;
+    }
+
+    return most;
+}
+
+/* What a stream's end left unanswered is sent again on the next. */
+static void
+forget_stream(struct conn *conn)
+{
+    struct customer *customer = conn->customer;
+
+    conn->ready = 0;
+    memset(conn->flights, 0, sizeof(conn->flights));
+
+    for (int i = 0; i < SESSIONS; i++) {
+        struct sender *sender =
+            &customer->sessions[i].senders[conn == &customer->device];
+
+        if (conn == &customer->device || conn == &customer->visitors[i]) {
+            sender->sent = sender->answered;
+        }
+    }
+}
+
+static void
+return_one(struct socket *s)
+{
+    uint64_t now = clock_ms(), second = (now - back.since) / 1000;
+
+    s->back_at = 0;
+    ws_close(s->ws);
+    connect_one(s);
+    back.all++;
+    assert_true(second < SECONDS);
+    back.in[second]++;
+}
+
+static void
+return_those_due(void)
+{
+    uint64_t now = clock_ms();
+
+    for (unsigned i = 0; i < n_sockets; i++) {
+        if (sockets[i].back_at && sockets[i].back_at <= now) {
+            return_one(&sockets[i]);
+        }
+    }
+}
+
 static void
 ended(struct socket *s)
 {
     struct epoll_event event = { 0 };
+
+    if (back.since && ws_retry_after(s->ws) >= 0) {
+        s->back_at = clock_ms() + (uint64_t) ws_retry_after(s->ws);
+        forget_stream(s->conn);
+        epoll_ctl(poller, EPOLL_CTL_DEL, ws_fd(s->ws), &event);
+        return;
+    }
 
     if (s->conn->disconnected == 0) {
         complain("a socket was closed");
@@ -156,6 +252,10 @@ turn(void)
             take(s);
         }
         flush(s);
+    }
+
+    if (back.since) {
+        return_those_due();
     }
 }
 

@@ -13,6 +13,14 @@ void sockets_open(const char *port);
 void sockets_close(void);
 unsigned sockets_n(void);
 
+/* From now on a socket that is closed with a hint comes back when that says,
+ * as a client does; others count as disconnected.  Counts are from here. */
+void     sockets_come_back(void);
+unsigned sockets_back(void);
+
+/* Most that came back within one second. */
+unsigned sockets_back_peak(void);
+
 /* Goes on until done() says so or ms have passed; whether it did. */
 int  sockets_run(int (*done)(void), uint64_t ms);
 

@@ -66,6 +66,17 @@ ws_ended(const struct ws *ws)
 }
 
 
+int
+ws_retry_after(const struct ws *ws)
+{
+    int ms;
+
+    return ws->client.code == 1012
+           && sscanf(ws->client.reason, "retry-after-ms=%d", &ms) == 1
+           ? ms : -1;
+}
+
+
 size_t
 ws_kept(const struct ws *ws)
 {

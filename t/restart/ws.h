@@ -18,6 +18,9 @@ void       ws_close(struct ws *ws);
 int    ws_fd(const struct ws *ws);
 int    ws_ended(const struct ws *ws);
 
+/* After how many ms the service wants it back; -1 when it did not say. */
+int    ws_retry_after(const struct ws *ws);
+
 /* Bytes that are kept. */
 size_t ws_kept(const struct ws *ws);
 

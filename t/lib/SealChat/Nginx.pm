@@ -160,7 +160,7 @@ sub pid_file { slurp("$_[0]{dir}/nginx.pid") =~ /^(\d+)/ ? $1 : undef }
 sub start {
     my $self = shift;
     $self->spawn;
-    my $until = time + ($valgrind ? 60 : 20);
+    my $until = time + ($valgrind ? 120 : 20);
     while (time < $until) {
         my $socket = IO::Socket::INET->new(PeerAddr => '127.0.0.1',
                                            PeerPort => $self->{port});
