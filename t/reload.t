@@ -179,7 +179,7 @@ subtest 'logs are opened again' => sub {
 };
 
 subtest 'kill -9 of a worker' => sub {
-    my $chat = SealChat::Chat->new(workers => 2);
+    my $chat = SealChat::Chat->new(workers => 2, listen => 'reuseport');
     my @sessions = map { $chat->connect } 1 .. 20;
     my @old = $chat->nginx->worker_pids;
     kill KILL => $old[0];
