@@ -252,7 +252,7 @@ PORT ?= 8080
 
 # --- tests -------------------------------------------------------------------
 
-TEST_PARTS := test-unit test-third test-model test-memory test-crash test-restart \
+TEST_PARTS := test-unit test-third test-differential test-model test-memory test-crash test-restart \
               test-nginx test-web test-browser hostile
 
 .PHONY: test
@@ -260,8 +260,9 @@ test: ## run all tests; the last line is N passed, N failed
 	@t/run-parts $(TEST_PARTS)
 
 .PHONY: test-long
-test-long: test-crash-build test-restart-build ## what takes too long for every time: 200 kills, 10,000 sockets
+test-long: test-crash-build test-restart-build ## what takes too long for every time: 200 kills, 10,000 sockets, 20 million inputs
 	@t/crash/run 80 20
+	@$(MAKE) --no-print-directory test-differential INPUTS=20000000
 	@RESTART_SOCKETS=10000 t/restart/run
 
 .PHONY: asan
@@ -419,6 +420,17 @@ $(BUILD)/memory/idle: $(call obj,t/memory/idle.c \
 .PHONY: test-third
 test-third: $(BUILD)/.deps-test ## a third reader, written from docs/protocol.md alone
 	@PYTHONDONTWRITEBYTECODE=1 python3 t/third/vectors.py
+
+INPUTS ?= 400000
+
+.PHONY: test-differential
+test-differential: $(BUILD)/.deps-test $(BUILD)/differential/judge $(FRAMES_TS) ## the parsers in C and TypeScript on INPUTS=n changed vectors
+	@cd web && $(abspath $(NODE)) build.mjs differential
+	@$(abspath $(NODE)) $(BUILD)/differential/main.mjs $(INPUTS) $(SEED)
+
+$(BUILD)/differential/judge: $(call aobj,t/differential/judge.c $(PROTO_C))
+	@mkdir -p $(@D)
+	@$(CC) $(SANITIZE) -o $@ $^ $(LIBS)
 
 .PHONY: test-web
 test-web: $(BUILD)/.deps-test asan all ## vectors, codec, cryptography, the twelve steps in Node

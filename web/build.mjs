@@ -3,6 +3,7 @@
 //   node build.mjs        everything that `make web` ships
 //   node build.mjs demo   build/demo.mjs, which `make demo` runs
 //   node build.mjs bench  build/bench/web.mjs, which `make bench-web` runs
+//   node build.mjs differential   for `make test-differential`
 //
 // The widget is written twice: under its plain name, and under an address that
 // holds its hash, where a release stays for good (docs/operations.md).
@@ -217,6 +218,13 @@ async function bench() {
   );
 }
 
+async function differential() {
+  await bundleForNode(
+    [join(web, "..", "t", "differential", "main.ts")],
+    join(web, "..", "build", "differential"),
+  );
+}
+
 if (process.argv[1] && resolve(process.argv[1]) === join(web, "build.mjs")) {
-  await ({ demo, bench }[process.argv[2]] ?? main)();
+  await ({ demo, bench, differential }[process.argv[2]] ?? main)();
 }
