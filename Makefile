@@ -452,8 +452,22 @@ $(BUILD)/hostile/.controls: $(NPM_DONE) $(FRAMES_TS) $(WEB_SRC) \
 	@cd web && $(abspath $(NODE)) hostile.mjs build
 	@touch $@
 
+# And one sealchatd without the defence that its environment names.
+WITHOUT := sc_do_login_start sc_do_auth sc_do_vault_get sc_do_delete \
+           sc_do_account_put sc_auth_verify sc_stream_take_challenge \
+           sc_frame_info crypto_sign_verify_detached crypto_auth_hmacsha256 \
+           mdb_get
+
+$(BUILD)/hostile/sealchatd-without: \
+        $(call obj,t/hostile/without.c $(SIDECAR_C))
+	@mkdir -p $(@D)
+	@$(CC) $(CFLAGS) $(call WRAP,$(WITHOUT)) -o $@ $^ $(LIBS)
+
+HOSTILE := $(BUILD)/.deps-test asan all $(BUILD)/hostile/.controls \
+           $(BUILD)/hostile/sealchatd-without
+
 .PHONY: hostile
-hostile: $(BUILD)/.deps-test asan all $(BUILD)/hostile/.controls ## attacks by a hostile service, each with a control; build/hostile.html
+hostile: $(HOSTILE) ## attacks by a hostile service, each with a control; build/hostile.html
 	@cd web && $(abspath $(NODE)) hostile.mjs run
 
 # libFuzzer wants clang; what it finds new goes to build/fuzz.

@@ -20,6 +20,7 @@ export interface Attack {
   readonly does: string;
   /** What is switched off in the control, where the attack has to succeed. */
   readonly defence: DefenceName;
-  /** Needs what the inbox's browser keeps: one at a time in each lane. */
+  /** Needs a sealchatd that counts, for the product too. */
+  readonly counts?: true;
   readonly run: (scene: Scene) => Promise<Ending>;
 }

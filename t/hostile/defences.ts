@@ -15,6 +15,12 @@ export interface Defence {
   readonly what: string;
   /** None where the defence stands in the page's snippet. */
   readonly edits: readonly Edit[];
+  /** It is the service's own: t/hostile/without.c. */
+  readonly sidecar?: true;
+}
+
+function sidecar(what: string): Defence {
+  return { what, edits: [], sidecar: true };
 }
 
 function without(what: string, file: string, from: string, to: string): Defence {
@@ -184,6 +190,9 @@ export const defences = {
   }`,
     `  } finally {
   }`),
+  "single-use": sidecar("a challenge is answered once"),
+  roles: sidecar("each role may do what is its own"),
+  decoy: sidecar("a proof for nobody is checked like any other"),
   integrity: { what: "the snippet names the hash of the widget", edits: [] },
 } satisfies Record<string, Defence>;
 

@@ -13,6 +13,6 @@ export { readSecret } from "../../web/src/crypto/kit.ts";
 export { openMessage, sealMessage } from "../../web/src/crypto/message.ts";
 export * as names from "../../web/src/crypto/names.ts";
 export { passwordKeys } from "../../web/src/crypto/password.ts";
-export { idOf, signThing, verifyThing } from "../../web/src/crypto/signed.ts";
+export { idOf, signClaim, signThing, verifyThing } from "../../web/src/crypto/signed.ts";
 export { sealKey, unwrapKey } from "../../web/src/crypto/vault.ts";
 export { bodyBytes } from "../../web/src/wire/padme.ts";

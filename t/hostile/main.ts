@@ -11,7 +11,8 @@ import { repository } from "../web/service.ts";
 import type { Attack } from "./attack.ts";
 import { attacks } from "./attacks/index.ts";
 import { writeReport, type Result, type Run } from "./report.ts";
-import { openLane, Scene, type Lane } from "./scene.ts";
+import { defences, type Defence } from "./defences.ts";
+import { countsOf, openLane, replaysOf, Scene, type Lane } from "./scene.ts";
 import { startStage } from "./stage.ts";
 import { checkProduct } from "./switches.ts";
 
@@ -37,6 +38,7 @@ async function run(lane: Lane, attack: Attack, control: boolean): Promise<Run> {
   try {
     const ending = await attack.run(scene);
     const good = ending.won === control;
+    if (process.env["VERBOSE"]) console.log(`# ${control ? "control" : "product"}: ${ending.saw}`);
     run = {
       good, saw: ending.saw, seconds: 0,
       why: good ? "" : control ? "the attack failed there too" : "the attack succeeded",
@@ -56,9 +58,36 @@ async function run(lane: Lane, attack: Attack, control: boolean): Promise<Run> {
   return { ...run, seconds, ...(taken ? { picture } : {}) };
 }
 
+/** On a service of its own where the service is what differs. */
+async function elsewhere(
+  lane: Lane,
+  attack: Attack,
+  control: boolean,
+): Promise<Run> {
+  const { sidecar }: Defence = defences[attack.defence];
+  if (!(control && sidecar) && !attack.counts) return run(lane, attack, control);
+  const stage = await startStage({
+    sidecarEnv: {
+      SC_WITHOUT: control && sidecar ? attack.defence : "",
+      SC_COUNTS: countsOf(lane),
+      SC_REPLAYED: replaysOf(lane),
+    },
+  });
+  await rm(countsOf(lane), { force: true });
+  await rm(replaysOf(lane), { force: true });
+  const own = await openLane(
+    stage, lane.engine, `own-${lane.kit.account}`, lane.number);
+  try {
+    return await run(own, attack, control);
+  } finally {
+    own.colleague.inbox.close();
+    await stage.stop();
+  }
+}
+
 async function both(lane: Lane, attack: Attack): Promise<Result> {
-  const product = await run(lane, attack, false);
-  const control = await run(lane, attack, true);
+  const product = await elsewhere(lane, attack, false);
+  const control = await elsewhere(lane, attack, true);
   const verdict = product.good && control.good ? "ok" : "not ok";
   const times = `${product.seconds.toFixed(1)} s and ${control.seconds.toFixed(1)} s`;
   console.log(`${verdict} - ${attack.row || "+"}: ${attack.name} (${times})`);
@@ -86,7 +115,7 @@ async function main(): Promise<boolean> {
     const slow = [8, 5, 21];
     const queue = [...todo].sort((a, b) => slow.indexOf(b.row) - slow.indexOf(a.row));
     const work = async (n: number) => {
-      const lane = await openLane(stage, engine, `lane-${n}@example.org`);
+      const lane = await openLane(stage, engine, `lane-${n}@example.org`, n);
       for (let next = queue.shift(); next; next = queue.shift()) {
         results.push(await both(lane, next));
       }

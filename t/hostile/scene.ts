@@ -14,7 +14,7 @@ import type { Engine, PersonOptions } from "../browser/engine.ts";
 import { Customer, Visitor } from "../browser/people.ts";
 import { repository } from "../web/service.ts";
 import * as product from "./lib.ts";
-import type { DefenceName } from "./defences.ts";
+import { defences, type Defence, type DefenceName } from "./defences.ts";
 import type { Passing, Play, Stream } from "./link.ts";
 import { WIDGET, type PageOptions, type Stage } from "./stage.ts";
 
@@ -52,10 +52,19 @@ export interface Colleague {
 export interface Lane {
   readonly stage: Stage;
   readonly engine: Engine;
+  readonly number: number;
   readonly kit: RecoveryKit;
   readonly colleague: Colleague;
   desk: Tab | undefined;
 }
+
+/** Where a sealchatd that counts writes its counts. */
+export const countsOf = ({ number }: Pick<Lane, "number">): string =>
+  join(repository(), "build", "hostile", `counts-${number}`);
+
+/** A file whose being there lets old challenges count, where that is missing. */
+export const replaysOf = ({ number }: Pick<Lane, "number">): string =>
+  join(repository(), "build", "hostile", `replays-${number}`);
 
 /** Everything of one customer that came by, as the service keeps it. */
 export class Record {
@@ -101,6 +110,8 @@ export class Scene {
   readonly lane: Lane;
   readonly stage: Stage;
   readonly cid: string;
+  /** The defence that is missing, "" for none. */
+  readonly without: DefenceName | "";
   /** What the people of this scene run: "" is the product. */
   readonly build: string;
   /** The client of the build that is under attack, for Node. */
@@ -114,13 +125,21 @@ export class Scene {
   #shown: Tab | undefined;
   #forged = FORGED;
 
-  static async open(lane: Lane, build: string): Promise<Scene> {
+  static async open(lane: Lane, without: DefenceName | ""): Promise<Scene> {
+    const defence: Defence | undefined = without ? defences[without] : undefined;
+    const build = defence?.sidecar ? "" : without;
     const path = join(repository(), "build/hostile/control", build, "lib.mjs");
     const lib = build ? ((await import(path)) as Lib) : product;
-    return new Scene(lane, build, lib);
+    return new Scene(lane, without, build, lib);
   }
 
-  private constructor(lane: Lane, build: string, lib: Lib) {
+  private constructor(
+    lane: Lane,
+    without: DefenceName | "",
+    build: string,
+    lib: Lib,
+  ) {
+    this.without = without;
     this.lane = lane;
     this.stage = lane.stage;
     this.cid = lane.kit.cid;
@@ -141,11 +160,6 @@ export class Scene {
     const end = this.stage.link.begin({ cid: this.cid, failed, ...play });
     this.#ends.push(end);
     return end;
-  }
-
-  /** Whether this defence is missing here. */
-  switchedOff(name: DefenceName): boolean {
-    return this.build === name;
   }
 
   path(file: string): string {
@@ -365,9 +379,10 @@ export async function openLane(
   stage: Stage,
   engine: Engine,
   account: string,
+  number: number,
 ): Promise<Lane> {
   const { kit, colleague } = await register(stage, product, account);
-  return { stage, engine, kit, colleague, desk: undefined };
+  return { stage, engine, number, kit, colleague, desk: undefined };
 }
 
 /** What a device keeps: a lost one gives it to whoever found it. */

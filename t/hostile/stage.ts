@@ -14,6 +14,7 @@ import { HostileLink } from "./link.ts";
 
 export const WIDGET = "sealchat-widget.js";
 
+const WITHOUT = join(repository(), "build", "hostile", "sealchatd-without");
 const PLACE = "<!-- sealchat-snippet -->";
 
 export interface PageOptions {
@@ -114,11 +115,13 @@ function locations(folder: string): string {
 }
 
 export interface StageOptions {
-  /** Another sealchatd than the build's, without sanitizers. */
-  readonly sidecar?: string;
+  /** The sealchatd of t/hostile/without.c, with this in its environment. */
+  readonly sidecarEnv?: Record<string, string>;
 }
 
-export async function startStage({ sidecar }: StageOptions = {}): Promise<Stage> {
+export async function startStage(
+  { sidecarEnv }: StageOptions = {},
+): Promise<Stage> {
   const demo = join(repository(), "web", "demo");
   const folder = await mkdtemp(join(tmpdir(), "sealchat-stage-"));
   const own = join(folder, "service");
@@ -140,7 +143,7 @@ export async function startStage({ sidecar }: StageOptions = {}): Promise<Stage>
     link: join(folder, "hostile.sock"),
     locations: locations(folder),
     servers: servers(port, folder),
-    ...(sidecar ? { sidecar, sanitized: false } : {}),
+    ...(sidecarEnv ? { sidecar: WITHOUT, sidecarEnv, sanitized: false } : {}),
   });
   return new Stage(
     link, service, folder, await readFile(join(demo, "index.html"), "utf8"),

@@ -18,8 +18,9 @@ export interface ServiceOptions {
   /** The programs under address and undefined sanitizers: true by default. */
   readonly sanitized?: boolean;
   readonly registration?: "open" | "off";
-  /** Another sealchatd than the build's. */
+  /** Another sealchatd than the build's, and what is in its environment. */
   readonly sidecar?: string;
+  readonly sidecarEnv?: Record<string, string>;
   /** The socket that nginx connects to, if not sealchatd's own. */
   readonly link?: string;
   /** nginx configuration inside the service's server {}. */
@@ -124,7 +125,8 @@ class Service implements RunningService {
     const before = await readFile(log, "utf8").catch(() => "");
     const program = this.#options.sidecar ?? join(this.#build, "sealchatd");
     this.#sidecar = this.#spawn(
-      program, ["-c", join(this.folder, "sealchatd.conf")], "sealchatd", {});
+      program, ["-c", join(this.folder, "sealchatd.conf")], "sealchatd",
+      this.#options.sidecarEnv ?? {});
     await this.#until("sealchatd", this.#sidecar, async () => {
       const text = await readFile(log, "utf8").catch(() => "");
       return text.slice(before.length).includes("ready: ");

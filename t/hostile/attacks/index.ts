@@ -2,12 +2,14 @@
 
 import type { Attack } from "../attack.ts";
 import { keyAttacks } from "./keys.ts";
+import { serviceAttacks } from "./service.ts";
 import { textAttacks } from "./text.ts";
 import { transcriptAttacks } from "./transcript.ts";
 import { vaultAttacks } from "./vault.ts";
 
 const all: Attack[] = [
   ...keyAttacks, ...vaultAttacks, ...transcriptAttacks, ...textAttacks,
+  ...serviceAttacks,
 ];
 
 /** By row; those beyond the table last. */

@@ -57,7 +57,7 @@ async function alteredCode(scene: Scene): Promise<Ending> {
   const tab = await scene.person();
   const visitor = await scene.visit(tab, {
     widget,
-    integrity: scene.switchedOff("integrity") ? "" : scene.stage.integrity,
+    integrity: scene.without === "integrity" ? "" : scene.stage.integrity,
   });
   await until("the page is loaded", () =>
     tab.evaluate<boolean>("document.readyState === 'complete'"));
