@@ -27,7 +27,9 @@ struct sc_metrics {
     uint64_t bytes_in;                   /* on links */
     uint64_t bytes_out;
     uint64_t streams[SC_ROLE_COUNT];     /* open now, by role */
-    uint64_t opened;                     /* streams */
+    uint64_t opened;                     /* streams, of new browsers */
+    uint64_t resumed;                    /* streams, by a ticket */
+    uint64_t tickets_refused;
     uint64_t delivered;                  /* messages */
     uint64_t frames[256];                /* from clients, by type */
     uint64_t errors[SC_METRICS_ERRORS];  /* told to clients, by code */

@@ -286,10 +286,13 @@ take_back(struct sc_stream *stream, const struct sc_open *open,
     }
 
     if (wrong) {
+        stream->service->metrics.tickets_refused++;
         sc_log(SC_LOG_INFO, "cid %s: a ticket was refused: %s",
                sc_log_id(stream->cid).text, wrong);
         return 0;
     }
+
+    stream->service->metrics.resumed++;
 
     if (stream->session) {
         memcpy(stream->release, login.stored.release, 32);

@@ -387,7 +387,7 @@ sc_stream_open(struct sc_link *link, uint32_t id, const struct sc_open *open,
     stream->id = id;
     stream->refs = 1;
     stream->paused = (flags & SC_RECORD_FLAG_PAUSED) != 0;
-    stream->service->metrics.opened++;
+    stream->service->metrics.opened += !(flags & SC_RECORD_FLAG_AGAIN);
     stream->service->metrics.streams[SC_ROLE_NONE]++;
 
     if (!sc_cid_read(stream->cid, (const char *) open->cid, open->cid_len)) {

@@ -36,6 +36,14 @@ teardown(void **state)
 }
 
 static void
+start_again(void)
+{
+    peer_close(&P);
+    daemon_start(&D);
+    peer_open(&P, &D);
+}
+
+static void
 restart(int by_signal)
 {
     if (by_signal == SIGKILL) {
@@ -44,9 +52,7 @@ restart(int by_signal)
         daemon_stop(&D);
     }
 
-    peer_close(&P);
-    daemon_start(&D);
-    peer_open(&P, &D);
+    start_again();
 }
 
 
@@ -381,15 +387,13 @@ test_other_peer(void **state)
     (void) state;
 
     device_login(&device, &P, &O, 0);
-    daemon_stop(&D);
+    daemon_kill(&D);
     move_keys("tickets", "kept");
-    daemon_start(&D);
-    restart(SIGTERM);
+    start_again();
     refused(O.cid, device.ticket, device.ticket_n, "its key is not here");
-    daemon_stop(&D);
+    daemon_kill(&D);
     move_keys("kept", "tickets");
-    daemon_start(&D);
-    restart(SIGTERM);
+    start_again();
     comes_back(&control, O.cid, SC_ROLE_DEVICE, device.ticket,
                device.ticket_n);
 }
