@@ -12,6 +12,7 @@
 #include <sodium.h>
 
 #include "customer.h"
+#include "invitation.h"
 #include "protocol/account.h"
 #include "protocol/auth.h"
 #include "protocol/ids.h"
@@ -26,6 +27,8 @@ struct sc_change {
     uint16_t              tag;
     int                   generation_rose;
     struct sc_account_set set;        /* points into bytes */
+    int                   invited;
+    uint8_t               invitation[32];  /* its name, if so */
     size_t                n;
     uint8_t               bytes[];
 };
@@ -178,6 +181,7 @@ submit(struct sc_change *change, enum sc_op_kind kind,
     op->account.roster = set->roster.bytes;
     op->account.wraps = set->wrap_bytes;
     op->account.n_wraps = set->n_wraps;
+    op->account.invitation = change->invited ? change->invitation : NULL;
     change->op.done = done;
 
     if (sc_commit_submit(change->stream->service->commit, &change->op) != 0) {
@@ -194,7 +198,9 @@ on_register(struct sc_commit_op *op)
     struct sc_change *change = op->data;
 
     if (op->op.error != SC_E_NONE) {
-        change_refuse(change, op->op.error, NULL);
+        change_refuse(change, op->op.error,
+                      op->op.error == SC_E_REGISTRATION_CLOSED
+                      ? "The invitation is unknown, used or too old." : NULL);
         return;
     }
 
@@ -202,6 +208,34 @@ on_register(struct sc_commit_op *op)
            sc_log_id(change->stream->cid).text);
     send_done(change);
     change_free(change);
+}
+
+
+/* Whether the store has it and it was not used, the store says. */
+static enum sc_error_code
+take_invitation(struct sc_change *change, const uint8_t *invitation,
+                const char **why)
+{
+    int given = !sc_is_zero(invitation, SC_INVITATION_BYTES);
+    int wanted = change->stream->service->config->registration
+                 == SC_REGISTRATION_INVITATION;
+
+    if (given && !wanted) {
+        *why = "This service knows no invitations.";
+        return SC_E_AUTH_FAILED;
+    }
+
+    if (!given && wanted) {
+        *why = "This service registers by invitation alone.";
+        return SC_E_REGISTRATION_CLOSED;
+    }
+
+    if (given) {
+        sc_invitation_name(change->invitation, invitation);
+        change->invited = 1;
+    }
+
+    return SC_E_NONE;
 }
 
 
@@ -242,9 +276,9 @@ check_register(struct sc_change *change, const char **why)
     claim.subject = change->set.account.account_id;
     claim.invitation = reg.invitation;
 
-    if (!sc_is_zero(reg.invitation, 16)) {
-        *why = "This service knows no invitations.";
-        return SC_E_AUTH_FAILED;
+    code = take_invitation(change, reg.invitation, why);
+    if (code != SC_E_NONE) {
+        return code;
     }
 
     return sc_auth_verify(&claim, change->set.account.ik_pk, reg.sig) == NULL

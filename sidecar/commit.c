@@ -318,6 +318,8 @@ weight(const struct sc_op *op)
     case SC_OP_CURSOR:
     case SC_OP_DELETE:
     case SC_OP_RESEAL:
+    case SC_OP_INVITE:
+    case SC_OP_REVOKE:
     case SC_OP_ERASE:
     case SC_OP_LIMITS:
         break;

@@ -125,12 +125,16 @@ key_origin(struct reading *r, const char *value)
 static void
 key_registration(struct reading *r, const char *value)
 {
-    if (strcmp(value, "open") != 0 && strcmp(value, "off") != 0) {
-        fail(r, "registration = %s: neither open nor off", value);
-        return;
+    static const char *const names[] = { "off", "open", "invitation" };
+
+    for (int i = 0; i < 3; i++) {
+        if (strcmp(value, names[i]) == 0) {
+            r->config->registration = (enum sc_registration) i;
+            return;
+        }
     }
 
-    r->config->registration = value[1] == 'p';
+    fail(r, "registration = %s: not one of off, open, invitation", value);
 }
 
 

@@ -16,10 +16,17 @@
 
 #define SC_MAP_SIZE_MIN    (64ull << 20)
 
+/* Who may register a customer: nobody, everybody, who has an invitation. */
+enum sc_registration {
+    SC_REGISTRATION_OFF,
+    SC_REGISTRATION_OPEN,
+    SC_REGISTRATION_INVITATION
+};
+
 /* Texts are owned by the struct; NULL where nothing was set. */
 struct sc_config {
     char             *origin;         /* WHATWG origin of the service */
-    int               registration;   /* open to everybody */
+    enum sc_registration registration;
     char             *user;           /* to become, or NULL */
     int               seccomp;        /* confine the process */
     char             *listen;         /* path of the Unix socket */

@@ -251,30 +251,50 @@ customer_find(const struct sc_service *service, const uint8_t cid[32],
 }
 
 
+/* An end that clients are told. */
+struct ending {
+    uint16_t    code;
+    const char *reason;
+};
+
+
 static void
-close_all(struct sc_queue *queue)
+close_all(struct sc_queue *queue, const struct ending *ending)
 {
     struct sc_stream *stream, *next;
 
     for (stream = queue->streams; stream; stream = next) {
         next = stream->queue_next;
-        sc_stream_close(stream, 1008, "account-deleted");
+        sc_stream_close(stream, ending->code, ending->reason);
     }
 }
 
 
 static void
-close_session(struct sc_map_node *node, void *data)
+close_session(struct sc_map_node *node, void *ending)
 {
-    (void) data;
+    close_all(&sc_map_entry(node, struct sc_session_live, node)->queue,
+              ending);
+}
 
-    close_all(&sc_map_entry(node, struct sc_session_live, node)->queue);
+
+/* Closes all streams of the customer, who may be gone after it. */
+static void
+close_streams(struct sc_live *customer, struct ending *ending)
+{
+    /* Closing a stream may give the last reference back. */
+    sc_customer_ref(customer);
+    sc_map_walk(&customer->sessions, close_session, ending);
+    close_all(&customer->devices, ending);
+    close_all(&customer->owners, ending);
+    sc_customer_drop(customer);
 }
 
 
 void
 sc_customer_erased(struct sc_service *service, const uint8_t cid[32])
 {
+    struct ending   ending = { 1008, "account-deleted" };
     struct sc_live *customer;
 
     sc_log(SC_LOG_INFO, "cid %s: erased", sc_log_id(cid).text);
@@ -284,14 +304,31 @@ sc_customer_erased(struct sc_service *service, const uint8_t cid[32])
         return;
     }
 
-    /* Closing a stream may give the last reference back. */
-    sc_customer_ref(customer);
     customer->erased = 1;
     customer->deletions++;
-    sc_map_walk(&customer->sessions, close_session, NULL);
-    close_all(&customer->devices);
-    close_all(&customer->owners);
-    sc_customer_drop(customer);
+    close_streams(customer, &ending);
+}
+
+
+void
+sc_customer_disabled(struct sc_service *service, const uint8_t cid[32],
+                     int disabled)
+{
+    struct ending   ending = { 1013, "not-here" };
+    struct sc_live *customer;
+
+    sc_log(SC_LOG_INFO, "cid %s: %s", sc_log_id(cid).text,
+           disabled ? "disabled" : "enabled");
+
+    customer = customer_find(service, cid, sc_service_hash(service, cid));
+    if (customer == NULL) {
+        return;
+    }
+
+    customer->disabled = disabled != 0;
+    if (disabled) {
+        close_streams(customer, &ending);
+    }
 }
 
 
@@ -350,7 +387,7 @@ sc_customer_get(struct sc_service *service, const uint8_t cid[32],
     int                rc;
 
     *out = customer_find(service, cid, hash);
-    if (*out && (*out)->erased) {
+    if (*out && ((*out)->erased || (*out)->disabled)) {
         *out = NULL;
         return SC_E_NOT_HERE;
     }
@@ -363,6 +400,10 @@ sc_customer_get(struct sc_service *service, const uint8_t cid[32],
     rc = sc_store_customer(service->store, cid, &stored);
     if (rc != 1) {
         return rc == 0 ? SC_E_NOT_HERE : SC_E_INTERNAL;
+    }
+
+    if (stored.disabled) {
+        return SC_E_NOT_HERE;
     }
 
     *out = customer_make(service, cid, hash, &stored);

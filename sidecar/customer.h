@@ -55,6 +55,7 @@ struct sc_live {
     struct sc_known_roster older;     /* the last one that was asked for */
     unsigned               deletions; /* of sessions, so far */
     unsigned               erased:1;  /* nobody finds it any more */
+    unsigned               disabled:1;  /* nobody finds it for now */
 };
 
 /* The live customer of that cid, a reference for the caller.  SC_E_NOT_HERE,
@@ -79,6 +80,11 @@ void sc_customer_changed(struct sc_live *customer, struct sc_bytes roster,
 /* A customer's erasure was committed, whoever asked for it: all of its streams
  * are closed, and nobody gets it any more. */
 void sc_customer_erased(struct sc_service *service, const uint8_t cid[32]);
+
+/* It was committed that a customer is disabled, or enabled again: its streams
+ * are closed, and nobody gets it meanwhile. */
+void sc_customer_disabled(struct sc_service *service, const uint8_t cid[32],
+                          int disabled);
 
 /* Shows a device or visitor the present roster, unasked. */
 void sc_customer_show(struct sc_stream *stream);

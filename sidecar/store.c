@@ -182,6 +182,14 @@ sc_store_sizes(struct sc_store *store, struct sc_store_sizes *out)
 }
 
 int
+sc_store_invitations(struct sc_store *store, const uint8_t *above,
+                     struct sc_invitation *out, int n)
+{
+    return engine_of(store)->invitations != NULL
+           ? engine_of(store)->invitations(store, above, out, n) : 0;
+}
+
+int
 sc_store_backup(struct sc_store *store, struct sc_backup *backup, char *why,
                 size_t why_size)
 {

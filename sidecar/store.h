@@ -110,6 +110,8 @@ enum sc_op_kind {
     SC_OP_CURSOR,       /* what a device or session has acknowledged */
     SC_OP_DELETE,       /* a session, for good */
     SC_OP_RESEAL,       /* wraps, under another key of the vault */
+    SC_OP_INVITE,       /* a registration to come */
+    SC_OP_REVOKE,       /* an invitation */
     SC_OP_ERASE,        /* an account and everything of its customer */
     SC_OP_LIMITS        /* a customer's retention class and quotas */
 };
@@ -121,7 +123,8 @@ enum {
     SC_SET_MESSAGES       = 4,
     SC_SET_SESSIONS       = 8,
     SC_SET_FIRST_BYTES    = 16,
-    SC_SET_FIRST_MESSAGES = 32
+    SC_SET_FIRST_MESSAGES = 32,
+    SC_SET_DISABLED       = 64
 };
 
 /*
@@ -185,6 +188,8 @@ struct sc_op {
          *
          * REGISTER: ACCOUNT_TAKEN if cid or account_id were ever registered,
          * unless all bytes are the stored ones.  STORAGE_FULL as for messages.
+         * With an invitation: REGISTRATION_CLOSED if there is none of that
+         * name, it has expired, or it let somebody register already.
          *
          * ACCOUNT: the stored roster must be the one of version - 1 whose id
          * is prev, else CONFLICT, unless all bytes are the stored ones.  With
@@ -200,6 +205,7 @@ struct sc_op {
             uint64_t         version;
             uint64_t         generation;
             uint64_t         time;
+            const uint8_t   *invitation;     /* REGISTER: its name, or NULL */
             struct sc_bytes  account;
             struct sc_bytes  roster;
             const struct sc_bytes *wraps;
@@ -276,9 +282,27 @@ struct sc_op {
         struct {
             const uint8_t   *cid;
             unsigned         set;
+            int              disabled;       /* nobody is to be let in */
             uint16_t         days;
             struct sc_quotas quotas;
         } limits;
+
+        /*
+         * INVITE.  Lets one customer register until expires, 0: for ever.
+         * name: 32 bytes, a hash of what the invitation is; ACCOUNT_TAKEN if
+         * there is one of that name.  label: the operator's own.
+         */
+        struct {
+            const uint8_t  *name;
+            uint64_t        time;
+            uint64_t        expires;
+            struct sc_bytes label;           /* SC_LABEL_MAX at most */
+        } invite;
+
+        /* REVOKE.  It is as if it had never been; NOT_FOUND. */
+        struct {
+            const uint8_t  *name;
+        } revoke;
     };
 };
 
@@ -396,6 +420,8 @@ struct sc_customer {
     uint64_t head;               /* newest position, 0: none */
     uint64_t earliest;           /* nothing below is left; 1 at first */
     uint8_t  account_id[32];
+    int      disabled;
+    uint64_t time;               /* of its registration */
 };
 
 /* 1 and fills out, 0 if there is no such customer (any more), -1 on
@@ -421,6 +447,22 @@ int sc_store_limits(struct sc_store *store, const uint8_t cid[32],
  * where to go on, 0 after the last.  How many, or -1. */
 int sc_store_customers(struct sc_store *store, uint64_t from,
                        uint8_t (*cids)[32], int n, uint64_t *next);
+
+#define SC_LABEL_MAX  64u
+
+struct sc_invitation {
+    uint8_t  name[32];
+    uint64_t time;               /* when it was made */
+    uint64_t expires;            /* 0: never */
+    uint64_t used;               /* when it let somebody register; 0: not yet */
+    uint8_t  cid[32];            /* whom, if so */
+    char     label[SC_LABEL_MAX + 1];
+};
+
+/* Up to n invitations above that name (NULL: from the first), in the order of
+ * their names.  How many, or -1; none where an engine has no such thing. */
+int sc_store_invitations(struct sc_store *store, const uint8_t *above,
+                         struct sc_invitation *out, int n);
 
 /*
  * Blobs below are malloc'ed; p is NULL when there is none.  The caller frees
@@ -586,6 +628,8 @@ struct sc_engine {
     void (*counters)(const struct sc_store *store,
                      struct sc_store_counters *out);
     int (*sizes)(struct sc_store *store, struct sc_store_sizes *out);
+    int (*invitations)(struct sc_store *store, const uint8_t *above,
+                       struct sc_invitation *out, int n);
     int (*backup)(struct sc_store *store, struct sc_backup *backup,
                   char *why, size_t why_size);
 };

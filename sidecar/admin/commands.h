@@ -13,9 +13,23 @@
 #include "exchange.h"
 
 #define SC_ADMIN_COMMANDS(X)                                                  \
-    X("status",  status,  "")                                                 \
+    X("status", status, "")                                                   \
     X("metrics", metrics, "")                                                 \
-    X("backup",  backup,  "max-growth max-seconds")
+    X("backup", backup, "max-growth max-seconds")                             \
+    X("rotate", rotate, "")                                                   \
+    X("customers", customers, "")                                             \
+    X("customer", customer, "cid")                                            \
+    X("disable", disable, "cid")                                              \
+    X("enable", enable, "cid")                                                \
+    X("delete", delete, "cid again")                                          \
+    X("retention", retention, "cid days")                                     \
+    X("quota", quota,                                                         \
+      "cid bytes messages sessions first-bytes first-messages")               \
+    X("sessions", sessions, "cid")                                            \
+    X("devices", devices, "cid")                                              \
+    X("invitations", invitations, "")                                         \
+    X("invite", invite, "days label")                                         \
+    X("revoke", revoke, "name")
 
 #define SC_ADMIN_PROTO(verb, function, names) \
     void sc_admin_##function(struct sc_admin_exchange *exchange);

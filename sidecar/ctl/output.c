@@ -139,8 +139,8 @@ sc_ctl_row(struct sc_ctl_table *table, json_t *row)
             value_text(text, sizeof(text), column,
                        json_object_get(row, column));
             printf("%-*s ", ends_in(column, "_ms") ? 20
-                            : strcmp(column, "cid") == 0
-                              || strcmp(column, "sid") == 0 ? 43 : 12,
+                            : strstr(" cid sid device name ", column)
+                              ? 43 : 12,
                    heading ? name : text);
         }
         printf("\n");

@@ -207,10 +207,15 @@ sc_register(struct sc_apply *apply, struct sc_op *op)
         return SC_E_ACCOUNT_TAKEN;
     }
 
+    if (sc_invitation_check(apply, op) != SC_E_NONE) {
+        return SC_E_REGISTRATION_CLOSED;
+    }
+
     if (sc_room_take(apply, op) != SC_E_NONE) {
         return SC_E_STORAGE_FULL;
     }
 
+    sc_invitation_use(apply, op);
     apply->customers++;
     sc_put_number(number, apply->customers);
     sc_txn_put(txn, SC_DB_META, "customers", 9, number, sizeof(number));

@@ -69,6 +69,7 @@ sc_customer_row_read(struct sc_bytes value,
     memcpy(row->cid, sc_get_bytes(&r, 32), 32);
     memcpy(row->account_id, sc_get_bytes(&r, 32), 32);
     row->erased = sc_get_u8(&r);
+    row->disabled = sc_get_u8(&r);
     row->days = sc_get_u16(&r);
     row->time = sc_get_u64(&r);
     row->version = sc_get_u64(&r);
@@ -119,6 +120,7 @@ sc_customer_row_put(struct sc_txn *txn, uint64_t number,
     sc_put_bytes(&w, row->cid, 32);
     sc_put_bytes(&w, row->account_id, 32);
     sc_put_uint(&w, row->erased, 1);
+    sc_put_uint(&w, row->disabled, 1);
     sc_put_uint(&w, row->days, 2);
     sc_put_uint(&w, row->time, 8);
     sc_put_uint(&w, row->version, 8);
@@ -189,6 +191,9 @@ sc_limits_set(struct sc_apply *apply, struct sc_op *op)
             row.shortened = apply->last_serial;
         }
         row.days = op->limits.days;
+    }
+    if (op->limits.set & SC_SET_DISABLED) {
+        row.disabled = op->limits.disabled != 0;
     }
 
     customer = sc_load_customer(apply->store, apply->txn, number,
@@ -356,6 +361,8 @@ sc_lmdb_customer(struct sc_store *store, const uint8_t cid[32],
         appended(store, out->number, &row);
         out->head = row.head;
         out->earliest = row.earliest;
+        out->disabled = row.disabled;
+        out->time = row.time;
         memcpy(out->account_id, row.account_id, 32);
     }
 

@@ -40,6 +40,7 @@
  *                 a session that was deleted
  *     purges      customer -> serial (entry.h): once this is indexed, blocks
  *                 below the customer's earliest go, and all of an erased one
+ *     invitations name -> time, expires, used, cid, label
  *     log.<class> place -> entry (entry.h); one for each retention class, in
  *                 the order of their numbers
  *
@@ -62,6 +63,7 @@
     X(DELETED,    "deleted",    0)                                            \
     X(REMOVALS,   "removals",   0)                                            \
     X(PURGES,     "purges",     0)                                            \
+    X(INVITATIONS, "invitations", 0)                                          \
     X(LOG,        "log.7",      1)                                            \
     X(LOG_30,     "log.30",     1)                                            \
     X(LOG_90,     "log.90",     1)                                            \
@@ -73,7 +75,7 @@ enum sc_db_name { SC_DATABASES(SC_DATABASE_ENUM) SC_DB_COUNT };
 #undef SC_DATABASE_ENUM
 
 /* Of what is on disk.  A store with another one is refused. */
-#define SC_DB_SCHEMA  4u
+#define SC_DB_SCHEMA  5u
 
 struct sc_db;
 struct sc_txn;

@@ -26,5 +26,6 @@ const struct sc_engine sc_engine_lmdb = {
     .history = sc_lmdb_history,
     .counters = sc_lmdb_counters,
     .sizes = sc_lmdb_sizes,
+    .invitations = sc_lmdb_invitations,
     .backup = sc_lmdb_backup
 };

@@ -18,7 +18,7 @@
 #include "hot.h"
 
 #define SC_KEY_MAX        41u    /* account_id, generation, kind and others */
-#define SC_CUSTOMER_ROW   203u
+#define SC_CUSTOMER_ROW   204u
 
 /* Places in one block: it stays within half a page of LMDB. */
 #define SC_BLOCK_PLACES   240u
@@ -167,6 +167,8 @@ struct sc_page *sc_lmdb_history(struct sc_store *store, uint64_t customer,
 void sc_lmdb_counters(const struct sc_store *store,
                       struct sc_store_counters *out);
 int sc_lmdb_sizes(struct sc_store *store, struct sc_store_sizes *out);
+int sc_lmdb_invitations(struct sc_store *store, const uint8_t *above,
+                        struct sc_invitation *out, int n);
 int sc_lmdb_backup(struct sc_store *store, struct sc_backup *backup,
                    char *why, size_t why_size);
 
@@ -177,6 +179,7 @@ struct sc_customer_row {
     uint8_t          cid[32];
     uint8_t          account_id[32];
     uint8_t          erased;
+    uint8_t          disabled;
     uint16_t         days;       /* retention class */
     uint64_t         time;       /* of the registration */
     uint64_t         version;    /* of the present roster */
@@ -225,6 +228,18 @@ int sc_txn_finish(struct sc_txn *txn, int found);
 
 enum sc_error_code sc_register(struct sc_apply *apply, struct sc_op *op);
 enum sc_error_code sc_account_swap(struct sc_apply *apply, struct sc_op *op);
+
+
+/* --- invitations (invitations.c) ----------------------------------------- */
+
+enum sc_error_code sc_invite(struct sc_apply *apply, struct sc_op *op);
+enum sc_error_code sc_revoke(struct sc_apply *apply, struct sc_op *op);
+
+/* Whether the operation's invitation, if it has one, still holds; and that it
+ * was used. */
+enum sc_error_code sc_invitation_check(struct sc_apply *apply,
+                                       const struct sc_op *op);
+void sc_invitation_use(struct sc_apply *apply, const struct sc_op *op);
 
 
 /* --- the vault (wraps.c) ------------------------------------------------- */

@@ -336,6 +336,10 @@ apply_one(struct sc_apply *apply, struct sc_op *op)
         return sc_delete(apply, op);
     case SC_OP_RESEAL:
         return sc_wraps_reseal(apply, op);
+    case SC_OP_INVITE:
+        return sc_invite(apply, op);
+    case SC_OP_REVOKE:
+        return sc_revoke(apply, op);
     case SC_OP_ERASE:
         return sc_erase(apply, op);
     case SC_OP_LIMITS:

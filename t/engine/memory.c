@@ -641,6 +641,9 @@ apply_one(struct sc_store *store, struct sc_op *op)
     case SC_OP_RESEAL:
         op->reseal.done = 1;     /* nothing leaves the process */
         return SC_E_NONE;
+    case SC_OP_INVITE:
+    case SC_OP_REVOKE:
+        return SC_E_INTERNAL;    /* no part of what engines are compared by */
     case SC_OP_DELETE:
         return do_delete(store, op);
     case SC_OP_ERASE:

@@ -19,7 +19,7 @@ config_hold(const struct sc_config *config)
     MUST(config->mode <= 0777);
     MUST(config->store_path != NULL);
     MUST(config->map_size >= SC_MAP_SIZE_MIN);
-    MUST(config->registration == 0 || config->registration == 1);
+    MUST(config->registration <= SC_REGISTRATION_INVITATION);
     touch(config->listen, strlen(config->listen));
 }
 

@@ -266,16 +266,24 @@ take_salt(struct client *c, struct owner *o)
 }
 
 static inline void
-ask_register(struct client *c, struct owner *o)
+ask_register_invited(struct client *c, const struct owner *o,
+                     const uint8_t invitation[16])
+{
+    uint8_t sig[64];
+
+    sign_in(sig, c, SC_ROLE_REGISTRATION, o->account_id, invitation,
+            o->ik.sk);
+    ASK(c, register, .sig = sig, .invitation = invitation,
+        .account = { o->account, SC_ACCOUNT_BYTES },
+        .roster = { o->roster, o->roster_n }, .wraps = wraps_list(o));
+}
+
+static inline void
+ask_register(struct client *c, const struct owner *o)
 {
     static const uint8_t zeros[16];
 
-    uint8_t sig[64];
-
-    sign_in(sig, c, SC_ROLE_REGISTRATION, o->account_id, zeros, o->ik.sk);
-    ASK(c, register, .sig = sig, .invitation = zeros,
-        .account = { o->account, SC_ACCOUNT_BYTES },
-        .roster = { o->roster, o->roster_n }, .wraps = wraps_list(o));
+    ask_register_invited(c, o, zeros);
 }
 
 /* Makes and registers a customer with one device. */

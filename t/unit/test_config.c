@@ -211,8 +211,8 @@ test_values(void **state)
         const char *line;
         const char *part;
     } bad[] = {
-        { "[service]\nregistration = yes\n", "neither open nor off" },
-        { "[service]\nregistration =\n", "neither open nor off" },
+        { "[service]\nregistration = yes\n", "not one of off, open, invitation" },
+        { "[service]\nregistration =\n", "not one of off, open, invitation" },
         { "[link]\nmode = 660\n", "octal" },
         { "[link]\nmode = 0999\n", "octal" },
         { "[link]\nmode = 01777\n", "octal" },
