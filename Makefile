@@ -323,7 +323,8 @@ test-crash: test-crash-build ## kill -9, steps of a commit, lost writes, faults
 	@t/crash/run
 
 test-crash-build: $(BUILD)/.deps-test $(ASAN)/sealchatd $(BUILD)/sealchatd \
-        $(CRASH)/crash $(CRASH)/faults $(CRASH)/libunsynced.so \
+        $(CRASH)/crash $(CRASH)/faults $(CRASH)/upkeep $(CRASH)/upkeep-nosync \
+        $(CRASH)/libunsynced.so \
         $(CRASH)/sealchatd-faults $(CRASH)/sealchatd-nosync \
         $(CRASH)/sealchatd-nometasync
 
@@ -335,6 +336,17 @@ $(CRASH)/faults: $(call aobj,t/crash/faults.c \
         $(filter-out sidecar/sealchatd.c,$(SIDECAR_C)))
 	@mkdir -p $(@D)
 	@$(CC) $(SANITIZE) -o $@ $^ $(LIBS) -lcmocka
+
+$(CRASH)/upkeep: $(call obj,$(addprefix t/crash/,upkeep.c ledger.c disk.c \
+        fault.c) $(filter-out sidecar/sealchatd.c,$(SIDECAR_C)))
+	@mkdir -p $(@D)
+	@$(CC) $(CFLAGS) $(call WRAP,$(WRAPPED)) -o $@ $^ $(LIBS) -lcmocka -ldl
+
+$(CRASH)/upkeep-nosync: t/crash/fault.c $(call obj,$(addprefix t/crash/, \
+        upkeep.c ledger.c disk.c) $(filter-out sidecar/sealchatd.c,$(SIDECAR_C)))
+	@mkdir -p $(@D)
+	@$(CC) -std=gnu11 $(CFLAGS) $(WARN) $(INC) $(CPKG) -DSC_EARLY=MDB_NOSYNC \
+	    $(call WRAP,$(WRAPPED) mdb_env_open) -o $@ $^ $(LIBS) -lcmocka -ldl
 
 $(CRASH)/libunsynced.so: t/crash/libunsynced.c t/crash/undo.h
 	@mkdir -p $(@D)

@@ -12,6 +12,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "listen.h"
 #include "stream.h"
@@ -778,7 +779,7 @@ sc_link_close(struct sc_link *link, const char *why)
 
 
 void
-sc_link_accept(struct sc_service *service)
+sc_link_accept(struct sc_service *service, int fd)
 {
     struct sc_link *link = calloc(1, sizeof(*link));
     uv_stream_t    *pipe;
@@ -786,6 +787,7 @@ sc_link_accept(struct sc_service *service)
 
     if (link == NULL) {
         sc_log(SC_LOG_ERROR, "no memory for a link");
+        (void) close(fd);
         return;
     }
 
@@ -804,8 +806,10 @@ sc_link_accept(struct sc_service *service)
     service->metrics.links_opened++;
 
     link->in = malloc(IN_BYTES);
-    rc = link->in ? uv_accept((uv_stream_t *) &service->listener, pipe)
-                  : UV_ENOMEM;
+    rc = link->in ? uv_pipe_open(&link->pipe, fd) : UV_ENOMEM;
+    if (rc < 0) {
+        (void) close(fd);
+    }
     if (rc == 0 && !sc_listen_admits(service, &link->pipe)) {
         rc = UV_EACCES;
     }

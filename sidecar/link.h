@@ -47,8 +47,8 @@ struct sc_link {
     unsigned           closed:1;      /* libuv is through with it */
 };
 
-/* Takes the connection that waits at the listener. */
-void sc_link_accept(struct sc_service *service);
+/* Takes over a connection that was accepted. */
+void sc_link_accept(struct sc_service *service, int fd);
 
 /* Hands all that links have gathered to the kernel; runs before the loop
  * waits. */

@@ -3,26 +3,84 @@
  * business of link.c.
  */
 
+#define _GNU_SOURCE              /* accept4() */
+
 #include "listen.h"
 
+#include <errno.h>
 #include <grp.h>
 #include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
 
 #include "link.h"
 #include "socket.h"
 
-#define BACKLOG 128
+/* Connections taken in one turn of the loop. */
+#define TURN      16
+
+/* How long to leave those waiting that cannot be taken, ms. */
+#define RETRY_MS  500u
 
 
 static void
-on_connection(uv_stream_t *listener, int status)
+on_retry(uv_timer_t *retry);
+
+
+/* libuv's own accepting closes what finds no descriptor, without a word; here
+ * it waits in the backlog until there is one. */
+static void
+put_off(struct sc_service *service, int error)
 {
+    service->metrics.accepts_failed++;
+    sc_log(SC_LOG_ERROR, "could not accept a link: %s; trying again",
+           strerror(error));
+
+    uv_poll_stop(&service->listener);
+    uv_timer_start(&service->relisten, on_retry, RETRY_MS, 0);
+}
+
+
+static void
+on_connection(uv_poll_t *listener, int status, int events)
+{
+    struct sc_service *service = listener->data;
+    int                fd;
+
+    (void) events;
+
     if (status < 0) {
-        sc_log(SC_LOG_ERROR, "listen: %s", uv_strerror(status));
+        put_off(service, -status);
         return;
     }
 
-    sc_link_accept(listener->data);
+    for (int i = 0; i < TURN; i++) {
+        fd = accept4(service->listening.fd, NULL, NULL,
+                     SOCK_CLOEXEC | SOCK_NONBLOCK);
+        if (fd >= 0) {
+            sc_link_accept(service, fd);
+            continue;
+        }
+
+        /* Whoever waited may have gone again. */
+        if (errno == EINTR || errno == ECONNABORTED) {
+            continue;
+        }
+
+        if (errno != EAGAIN && errno != EWOULDBLOCK) {
+            put_off(service, errno);
+        }
+        return;
+    }
+}
+
+
+static void
+on_retry(uv_timer_t *retry)
+{
+    struct sc_service *service = retry->data;
+
+    uv_poll_start(&service->listener, UV_READABLE, on_connection);
 }
 
 
@@ -82,9 +140,8 @@ sc_listen(struct sc_service *service, char *why, size_t why_size)
     gid_t                   group;
     int                     rc;
 
-    uv_pipe_init(&service->loop, &service->listener, 0);
-    service->listener.data = service;
-
+    uv_timer_init(&service->loop, &service->relisten);
+    service->relisten.data = service;
     service->listening.fd = -1;
 
     if (sc_peers_find(&service->peers, config->peers, why, why_size) != 0
@@ -96,11 +153,12 @@ sc_listen(struct sc_service *service, char *why, size_t why_size)
         return -1;
     }
 
-    rc = uv_pipe_open(&service->listener, service->listening.fd);
+    /* This makes the descriptor a non-blocking one. */
+    rc = uv_poll_init(&service->loop, &service->listener,
+                      service->listening.fd);
     if (rc == 0) {
-        service->listening.fd = -1;    /* libuv closes it */
-        rc = uv_listen((uv_stream_t *) &service->listener, BACKLOG,
-                       on_connection);
+        service->listener.data = service;
+        rc = uv_poll_start(&service->listener, UV_READABLE, on_connection);
     }
 
     if (rc == 0) {
@@ -118,8 +176,13 @@ sc_listen(struct sc_service *service, char *why, size_t why_size)
 void
 sc_listen_stop(struct sc_service *service)
 {
-    if (!uv_is_closing((uv_handle_t *) &service->listener)) {
+    if (service->listener.data) {
         uv_close((uv_handle_t *) &service->listener, NULL);
+        service->listener.data = NULL;
+    }
+
+    if (!uv_is_closing((uv_handle_t *) &service->relisten)) {
+        uv_close((uv_handle_t *) &service->relisten, NULL);
     }
 
     sc_socket_close(&service->listening);

@@ -24,6 +24,7 @@ struct sc_metrics {
     uint64_t links;                      /* open now */
     uint64_t links_opened;
     uint64_t links_refused;              /* by who asked */
+    uint64_t accepts_failed;             /* for want of a descriptor, say */
     uint64_t bytes_in;                   /* on links */
     uint64_t bytes_out;
     uint64_t streams[SC_ROLE_COUNT];     /* open now, by role */

@@ -37,7 +37,8 @@ struct sc_service {
     uint8_t                 decoy_pk[32];   /* its private half was erased */
     uint8_t                 hash_key[16];   /* of the maps below */
 
-    uv_pipe_t               listener;
+    uv_poll_t               listener;
+    uv_timer_t              relisten;       /* after it failed */
     struct sc_socket        listening;      /* its file */
     struct sc_peers         peers;          /* who may connect */
     struct sc_admin        *admin;

@@ -6,6 +6,7 @@
  *     SC_FAULT=step:n      _exit at the n-th time that step is passed
  *     SC_FAULT_EIO=n       the n-th sync and all behind it fail with EIO
  *     SC_FAULT_CLOCK=file  its 8 bytes are seconds, added to the time of day
+ *     SC_FAULT_CATCH_UP    retention follows that clock at once
  *
  * Checkpoints come every 64 messages, so that each run has many.
  */
@@ -83,6 +84,9 @@ __wrap_sc_store_open(const struct sc_store_options *options, char *why,
 
     own.checkpoint_every = CHECKPOINT_EVERY;
     own.cursor_delay = 50;
+    if (getenv("SC_FAULT_CATCH_UP")) {
+        own.catch_up = UINT32_MAX;
+    }
     return __real_sc_store_open(&own, why, why_size);
 }
 

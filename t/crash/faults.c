@@ -47,6 +47,7 @@ teardown(void **state)
 
     unsetenv("SC_FAULT_EIO");
     unsetenv("SC_FAULT_CLOCK");
+    unsetenv("SC_FAULT_CATCH_UP");
     free(letters);
     daemon_free(&D);
     return 0;
@@ -202,6 +203,25 @@ test_sync_fails(void **state)
     finish();
 }
 
+/* Seconds that the daemon's clock is ahead, for a daemon that starts now. */
+static volatile int64_t *
+clock_file(void)
+{
+    volatile int64_t *jump;
+    char              path[128];
+    int               fd;
+
+    snprintf(path, sizeof(path), "%s/jump", D.dir);
+    fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    assert_true(fd >= 0);
+    assert_int_equal(ftruncate(fd, 8), 0);
+    jump = mmap(NULL, 8, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    assert_ptr_not_equal(jump, MAP_FAILED);
+    close(fd);
+    setenv("SC_FAULT_CLOCK", path, 1);
+    return jump;
+}
+
 static void
 as_nobody(void)
 {
@@ -247,6 +267,89 @@ test_read_only(void **state)
     begin();
     read_all_back();
     finish();
+}
+
+/* What expired is gone for everybody, and each is told in its own way. */
+static void
+test_retention(void **state)
+{
+    struct client            device, visitor;
+    struct sc_frame_messages page;
+    struct answer            a;
+    struct letter            late;
+    volatile int64_t        *jump = clock_file();
+
+    (void) state;
+
+    setenv("SC_FAULT_CATCH_UP", "1", 1);
+    begin();
+    customer_and_visitor(&visitor);
+    for (int i = 0; i < 100; i++) {
+        store_one(&visitor);
+    }
+    client_close(&visitor);
+    device_login(&device, &P, &O, 0);
+    assert_int_equal(device.earliest, 1);
+    client_close(&device);
+
+    *jump = 50 * 86400;
+    finish();
+    begin();
+    visitor_login(&visitor, &P, &O, &V);
+    for (int i = 0; i < 100; i++) {
+        store_one(&visitor);
+    }
+
+    *jump = 91 * 86400;
+    store_one(&visitor);
+    do {
+        client_close(&visitor);
+        nap(20);
+        visitor_login(&visitor, &P, &O, &V);
+    } while (visitor.earliest != 101);
+    assert_int_equal(visitor.seq, 201);
+
+    /* READY says that a cursor fell behind; what is left is delivered. */
+    device_login(&device, &P, &O, 0);
+    assert_int_equal(device.cursor, 0);
+    assert_int_equal(device.earliest, 101);
+    a = expect_frame(&device, SC_FRAME_DELIVER);
+    answer_free(&a);
+
+    ASK(&visitor, history, .sid = V.sid, .before = 110, .count = 255);
+    a = expect_frame(&visitor, SC_FRAME_MESSAGES);
+    assert_true(sc_messages_decode(a.frame.body, &page));
+    assert_int_equal(page.messages.count, 9);
+    assert_int_equal(page.next, 0);
+    answer_free(&a);
+
+    /* All of it: the session has ended, for whoever was in it too. */
+    *jump = 200 * 86400;
+    ask_ack(&device, device.head);
+    for (int i = 0; i < 200; i++) {
+        client_close(&device);
+        nap(20);
+        device_login(&device, &P, &O, 0);
+        if (device.earliest == 202) {
+            break;
+        }
+    }
+    assert_int_equal(device.earliest, 202);
+    letter_make(&late, &O, &V, NULL, &C);
+    ask_send(&visitor, &late);
+    expect_error(&visitor, SC_E_SESSION_DELETED);
+    client_open(&visitor, &P, O.cid);
+    ask_auth(&visitor, SC_ROLE_VISITOR, V.sid, V.keys.sk, V.hello, V.hello_n);
+    expect_error(&visitor, SC_E_SESSION_DELETED);
+
+    memset(&C, 0, sizeof(C));
+    visitor_make(&V, &O);
+    visitor_login(&visitor, &P, &O, &V);
+    letter_make(&late, &O, &V, NULL, &C);
+    ask_send(&visitor, &late);
+    assert_int_equal(expect_stored(&visitor), 202);
+    finish();
+    munmap((void *) (uintptr_t) jump, 8);
 }
 
 static void
@@ -406,7 +509,12 @@ test_no_descriptors(void **state)
         fds[held] = connect_to(D.sock);
         assert_true(fds[held] >= 0);
     }
-    nap(100);
+    for (int i = 0; i < PATIENCE / 20 && !log_has(&D, "could not accept");
+         i++)
+    {
+        nap(20);
+    }
+    assert_true(log_has(&D, "could not accept a link: Too many open files"));
     for (int i = 0; i < 5; i++) {
         store_one(&visitor);
     }
@@ -427,21 +535,10 @@ static void
 test_clock_jumps(void **state)
 {
     static const int64_t jumps[] = { 0, -400 * 86400, 90 * 86400, -3600, 0 };
-    struct client  visitor;
-    char           path[128];
-    volatile int64_t *jump;
-    int            fd;
+    struct client     visitor;
+    volatile int64_t *jump = clock_file();
 
     (void) state;
-
-    snprintf(path, sizeof(path), "%s/jump", D.dir);
-    fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-    assert_true(fd >= 0);
-    assert_int_equal(ftruncate(fd, 8), 0);
-    jump = mmap(NULL, 8, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-    assert_ptr_not_equal(jump, MAP_FAILED);
-    close(fd);
-    setenv("SC_FAULT_CLOCK", path, 1);
 
     begin();
     customer_and_visitor(&visitor);
@@ -547,6 +644,7 @@ main(void)
         cmocka_unit_test_setup_teardown(test_few_descriptors, setup, teardown),
         cmocka_unit_test_setup_teardown(test_no_descriptors, setup, teardown),
         cmocka_unit_test_setup_teardown(test_clock_jumps, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_retention, setup, teardown),
         cmocka_unit_test_setup_teardown(test_map_full, setup, teardown),
     };
 

@@ -435,6 +435,71 @@ test_expiry_steps(void **state)
     assert_int_equal(rows(f, SC_DB_REMOVALS, "", 0), 0);
 }
 
+static void
+soak_list(struct fixture *f, struct chat *chats, unsigned n, uint64_t *names)
+{
+    static struct message_op m[64];
+    unsigned                 i;
+
+    for (i = 0; i < 64; i++) {
+        struct chat *chat = &chats[(i * 7 + *names) % n];
+
+        if (chat->seq >= 20) {
+            chat_init(chat, chat->customer, ++*names, 0);
+        }
+        message_op(&m[i], chat);
+        chat_sent(chat, &m[i]);
+        m[i].op.next = i < 63 ? &m[i + 1].op : NULL;
+    }
+
+    assert_int_equal(sc_store_apply(f->store, &m[0].op, f->why, WHY), 0);
+    assert_string_equal(f->why, "");
+    for (i = 0; i < 64; i++) {
+        assert_int_equal(m[i].op.error, SC_E_NONE);
+    }
+}
+
+/* Ten times what is kept is written and expires: once the first has gone the
+ * file stops growing.  SOAK is how many times more, for a long one. */
+static void
+test_soak(void **state)
+{
+    enum { WEEK = 128 };             /* lists of 64 messages */
+    struct fixture        *f = *state;
+    struct sc_store_sizes  sizes;
+    struct chat            chats[200];
+    const char            *more = getenv("SOAK");
+    unsigned               times = more ? 10 * (unsigned) atoi(more) : 10;
+    uint64_t               names = 0, after_two = 0;
+    unsigned               i;
+
+    f->options.checkpoint_every = 1000;
+    fixture_reopen(f);
+    for (i = 0; i < 200; i++) {
+        if (i % 20 == 0) {
+            (void) register_customer(f, i / 20 + 1);
+            set_days(f, i / 20 + 1, 7);
+        }
+        chat_init(&chats[i], i / 20 + 1, ++names, 0);
+    }
+
+    for (i = 0; i < times * WEEK; i++) {
+        soak_list(f, chats, 200, &names);
+        now += 7 * DAY / WEEK;
+        assert_int_equal(sc_store_sizes(f->store, &sizes), 0);
+        if (i == 2 * WEEK) {
+            after_two = sizes.used;
+        }
+    }
+
+    print_message("# %u messages, %llu bytes after two weeks, %llu after %u\n",
+                  64 * i, (unsigned long long) after_two,
+                  (unsigned long long) sizes.used, times);
+    assert_true(sizes.used < after_two + after_two / 5 + 100ull * names);
+    (void) fixture_settle(f);
+    assert_true(entries(f) <= 64 * (WEEK + 2) + 1000);
+}
+
 /* A clock that is wrong removes nothing at once, and says so. */
 static void
 test_clock(void **state)
@@ -702,6 +767,7 @@ main(void)
         KEEP_TEST(test_shorter),
         KEEP_TEST(test_longer),
         KEEP_TEST(test_expiry_steps),
+        KEEP_TEST(test_soak),
         KEEP_TEST(test_clock),
         KEEP_TEST(test_quotas),
         KEEP_TEST(test_reply_first),
