@@ -226,12 +226,16 @@ key_peers(struct reading *r, const char *value)
 static void
 key_seccomp(struct reading *r, const char *value)
 {
-    if (strcmp(value, "on") != 0 && strcmp(value, "off") != 0) {
-        fail(r, "seccomp = %s: neither on nor off", value);
-        return;
+    static const char *const names[] = { "off", "on", "kill" };
+
+    for (int i = 0; i < 3; i++) {
+        if (strcmp(value, names[i]) == 0) {
+            r->config->seccomp = (enum sc_seccomp) i;
+            return;
+        }
     }
 
-    r->config->seccomp = value[1] == 'n';
+    fail(r, "seccomp = %s: not one of off, on, kill", value);
 }
 
 
@@ -547,7 +551,7 @@ sc_config_read(struct sc_config *config, const char *file,
     };
 
     *config = (struct sc_config) {
-        .seccomp = 1, .mode = 0660, .map_size = 64ull << 30,
+        .seccomp = SC_SECCOMP_ON, .mode = 0660, .map_size = 64ull << 30,
         .level = SC_LOG_INFO, .days = 90,
         .quotas = {
             .bytes = SC_NO_LIMIT, .messages = SC_NO_LIMIT,

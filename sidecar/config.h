@@ -23,12 +23,15 @@ enum sc_registration {
     SC_REGISTRATION_INVITATION
 };
 
+/* What becomes of a system call that is none of those needed. */
+enum sc_seccomp { SC_SECCOMP_OFF, SC_SECCOMP_ON, SC_SECCOMP_KILL };
+
 /* Texts are owned by the struct; NULL where nothing was set. */
 struct sc_config {
     char             *origin;         /* WHATWG origin of the service */
     enum sc_registration registration;
     char             *user;           /* to become, or NULL */
-    int               seccomp;        /* confine the process */
+    enum sc_seccomp   seccomp;        /* confine the process */
     char             *listen;         /* path of the Unix socket */
     unsigned          mode;           /* of that socket */
     char             *group;          /* of that socket, or NULL */

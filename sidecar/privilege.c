@@ -96,6 +96,9 @@ static const int allowed[] = {
     SCMP_SYS(prlimit64), SCMP_SYS(rseq), SCMP_SYS(sched_getaffinity),
     SCMP_SYS(sched_yield), SCMP_SYS(set_robust_list),
 
+    /* glibc's qsort() asks how much memory there is */
+    SCMP_SYS(sysinfo),
+
     /* time, signals, the end */
     SCMP_SYS(clock_gettime), SCMP_SYS(clock_nanosleep),
     SCMP_SYS(exit_group), SCMP_SYS(geteuid), SCMP_SYS(gettimeofday),
@@ -111,7 +114,7 @@ static const int allowed[] = {
     SCMP_SYS(kill), SCMP_SYS(open),
     SCMP_SYS(prctl), SCMP_SYS(ptrace), SCMP_SYS(readlink),
     SCMP_SYS(wait4), SCMP_SYS(mmap), SCMP_SYS(mprotect), SCMP_SYS(access),
-    SCMP_SYS(sysinfo), SCMP_SYS(uname), SCMP_SYS(execve), SCMP_SYS(dup2),
+    SCMP_SYS(uname), SCMP_SYS(execve), SCMP_SYS(dup2),
     SCMP_SYS(getrlimit), SCMP_SYS(setrlimit), SCMP_SYS(arch_prctl),
     SCMP_SYS(set_tid_address), SCMP_SYS(process_vm_readv),
 #endif
@@ -147,9 +150,10 @@ allow_narrowly(scmp_filter_ctx filter)
 
 
 int
-sc_privilege_confine(char *why, size_t why_size)
+sc_privilege_confine(int kill, char *why, size_t why_size)
 {
-    scmp_filter_ctx filter = seccomp_init(SCMP_ACT_KILL_PROCESS);
+    scmp_filter_ctx filter = seccomp_init(kill ? SCMP_ACT_KILL_PROCESS
+                                               : SCMP_ACT_ERRNO(EPERM));
     int             rc = filter ? 0 : -ENOMEM;
 
     /* It would look for its file at the first line of the log. */
@@ -166,6 +170,9 @@ sc_privilege_confine(char *why, size_t why_size)
     }
     if (rc == 0) {
         rc = seccomp_attr_set(filter, SCMP_FLTATR_CTL_TSYNC, 1);
+    }
+    if (rc == 0) {
+        rc = seccomp_attr_set(filter, SCMP_FLTATR_CTL_LOG, 1);
     }
     if (rc == 0) {
         rc = seccomp_load(filter);

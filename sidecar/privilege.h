@@ -15,11 +15,11 @@
 int sc_privilege_drop(const char *user, char *why, size_t why_size);
 
 /*
- * From here on any system call that a running daemon does not need ends the
- * process (SIGSYS), in all its threads.  Everything has to be open by now: no
- * program can be started, and no socket be made but one of Unix.  0, or -1 and
- * a sentence in why[].
+ * From here on any system call that a running daemon does not need fails, in
+ * all its threads, or ends the process (kill); the kernel's audit log says
+ * which.  Everything has to be open by now: no program can be started, and no
+ * socket be made but one of Unix.  0, or -1 and a sentence in why[].
  */
-int sc_privilege_confine(char *why, size_t why_size);
+int sc_privilege_confine(int kill, char *why, size_t why_size);
 
 #endif

@@ -185,7 +185,8 @@ sc_service_start(struct sc_service *service, char *why, size_t why_size)
     if (sc_listen(service, why, why_size) != 0
         || sc_admin_start(service, why, why_size) != 0
         || (service->config->seccomp
-            && sc_privilege_confine(why, why_size) != 0))
+            && sc_privilege_confine(service->config->seccomp
+                                    == SC_SECCOMP_KILL, why, why_size) != 0))
     {
         sc_service_stop(service);
         return -1;

@@ -68,7 +68,7 @@ daemon_configure(const struct daemon *d, const char *registration)
             "[store]\npath = %s/store\nmap_size = 256m\n"
             "%s"
             "[log]\nlevel = debug\nfile = %s\n",
-            ORIGIN, registration, seccomp ? seccomp : "on", d->sock, d->dir,
+            ORIGIN, registration, seccomp ? seccomp : "kill", d->sock, d->dir,
             d->quotas ? d->quotas
                       : "[quotas]\nfirst_bytes = none\n"
                         "first_messages = none\n", d->log);

@@ -220,7 +220,7 @@ test_values(void **state)
         { "[link]\nlisten =\n", "1 to 107 bytes" },
         { "[admin]\nlisten =\n", "1 to 107 bytes" },
         { "[service]\nuser =\n", "user: empty" },
-        { "[service]\nseccomp = yes\n", "neither on nor off" },
+        { "[service]\nseccomp = yes\n", "not one of off, on, kill" },
         { "[link]\ngroup =\n", "group: empty" },
         { "[store]\nvault_key =\n", "vault_key: empty" },
         { "[store]\npath =\n", "empty" },
