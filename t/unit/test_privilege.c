@@ -1,0 +1,162 @@
+/*
+ * The filter of system calls: what libc calls on our behalf is left, and what
+ * nobody here needs is not.  Each step runs in a process of its own, which the
+ * filter kills.
+ */
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+#include <uv.h>
+
+#include "privilege.h"
+
+#define MANY  4096u
+
+
+/* How a process ends that is confined and does that: as wait() says it. */
+static int
+end_of(void (*fn)(void))
+{
+    char  why[256];
+    int   status;
+    pid_t pid = fork();
+
+    assert_true(pid >= 0);
+    if (pid == 0) {
+        if (sc_privilege_confine(why, sizeof(why)) != 0) {
+            _exit(100);
+        }
+        fn();
+        _exit(0);
+    }
+
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+
+    return status;
+}
+
+
+static void
+assert_lives(void (*fn)(void))
+{
+    int status = end_of(fn);
+
+    assert_true(WIFEXITED(status));
+    assert_int_equal(WEXITSTATUS(status), 0);
+}
+
+
+static void
+assert_dies(void (*fn)(void))
+{
+    int status = end_of(fn);
+
+    assert_true(WIFSIGNALED(status));
+    assert_int_equal(WTERMSIG(status), SIGSYS);
+}
+
+
+static int
+by_address(const void *a, const void *b)
+{
+    return memcmp(a, b, sizeof(void *));
+}
+
+
+/* As cursors and checkpoints sort. */
+static void
+sort_many(void)
+{
+    void   **p = calloc(MANY, sizeof(*p));
+    size_t   i;
+
+    if (p == NULL) {
+        _exit(101);
+    }
+
+    for (i = 0; i < MANY; i++) {
+        p[i] = (void *) (uintptr_t) (i * 7919 % MANY);
+    }
+
+    qsort(p, MANY, sizeof(*p), by_address);
+    free(p);
+}
+
+
+static void
+thread_main(void *arg)
+{
+    void *p = malloc(1u << 20);
+
+    (void) arg;
+    free(p);
+}
+
+
+static void
+start_thread(void)
+{
+    uv_thread_t thread;
+
+    if (uv_thread_create(&thread, thread_main, NULL) != 0) {
+        _exit(101);
+    }
+    uv_thread_join(&thread);
+}
+
+
+static void
+open_inet(void)
+{
+    (void) socket(AF_INET, SOCK_STREAM, 0);
+}
+
+
+static void
+change_root(void)
+{
+    (void) syscall(SYS_chroot, "/");
+}
+
+
+static void
+test_libc(void **state)
+{
+    (void) state;
+
+    assert_lives(sort_many);
+    assert_lives(start_thread);
+}
+
+
+static void
+test_refused(void **state)
+{
+    (void) state;
+
+    assert_dies(open_inet);
+    assert_dies(change_root);
+}
+
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_libc),
+        cmocka_unit_test(test_refused),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
