@@ -248,11 +248,14 @@ struct sc_op {
         /*
          * RESEAL.  Puts wraps that lie under another key than the vault's
          * present one under that; some of them at a time, going on from at
-         * (n bytes; 0: from the beginning).  done: none is left behind it.
+         * (n bytes; 0: from the beginning), which moves when they are
+         * durable.  done: none is left behind it.
          */
         struct {
-            uint8_t         at[64];          /* in and out */
+            uint8_t         at[48];          /* in and out */
             size_t          n;
+            uint8_t         reached[48];     /* the engine's own */
+            size_t          n_reached;
             uint64_t        resealed;        /* out: by this operation */
             int             done;            /* out */
         } reseal;

@@ -92,6 +92,7 @@ struct sc_store {
     uint64_t           refused_full;
     uint64_t           refused_quota;
     uint64_t           failed;         /* commits */
+    uint64_t           again_at;       /* after one that failed, ms */
 };
 
 /* One call of apply: the same numbers as the transaction would leave them. */
@@ -262,6 +263,9 @@ void sc_wraps_drop_owners(struct sc_txn *txn, const uint8_t account_id[32],
                           uint64_t generation);
 
 enum sc_error_code sc_wraps_reseal(struct sc_apply *apply, struct sc_op *op);
+
+/* What that did is committed. */
+void sc_wraps_resealed(struct sc_op *op);
 
 
 /* --- messages (append.c, pages.c) ---------------------------------------- */

@@ -564,8 +564,13 @@ publish(struct sc_apply *apply, const struct work *work)
     }
 
     for (op = work->ops; op != NULL; op = op->next) {
-        if (op->kind == SC_OP_CURSOR && op->error == SC_E_NONE) {
+        if (op->error != SC_E_NONE) {
+            continue;
+        }
+        if (op->kind == SC_OP_CURSOR) {
             sc_cursors_add(store, op);
+        } else if (op->kind == SC_OP_RESEAL) {
+            sc_wraps_resealed(op);
         }
     }
 }

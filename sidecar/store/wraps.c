@@ -235,7 +235,7 @@ reseal_row(struct sc_apply *apply, const uint8_t *key, size_t key_n,
     return 1;
 }
 
-/* The first key behind at, copied there.  1, or 0 at the end. */
+/* The first key behind the one reached, copied there.  1, or 0 at the end. */
 static int
 next_row(struct sc_txn *txn, struct sc_op *op, struct sc_bytes *value)
 {
@@ -244,19 +244,19 @@ next_row(struct sc_txn *txn, struct sc_op *op, struct sc_bytes *value)
     int             more = 0;
 
     if (walk != NULL) {
-        op->reseal.at[op->reseal.n] = 0;
-        more = sc_walk_seek(walk, op->reseal.at, op->reseal.n + 1, &key,
-                            value);
+        op->reseal.reached[op->reseal.n_reached] = 0;
+        more = sc_walk_seek(walk, op->reseal.reached,
+                            op->reseal.n_reached + 1, &key, value);
     }
 
-    if (more && key.n >= sizeof(op->reseal.at)) {
+    if (more && key.n >= sizeof(op->reseal.reached)) {
         sc_txn_fail(txn, EBADMSG);
         more = 0;
     }
 
     if (more) {
-        memcpy(op->reseal.at, key.p, key.n);
-        op->reseal.n = key.n;
+        memcpy(op->reseal.reached, key.p, key.n);
+        op->reseal.n_reached = key.n;
     }
 
     sc_walk_close(walk);
@@ -271,12 +271,14 @@ sc_wraps_reseal(struct sc_apply *apply, struct sc_op *op)
     int             more = 1;
 
     op->reseal.resealed = 0;
+    op->reseal.n_reached = op->reseal.n;
+    memcpy(op->reseal.reached, op->reseal.at, op->reseal.n);
 
     for (i = 0; i < RESEAL_STEP && more; i++) {
         more = next_row(apply->txn, op, &value);
         if (more) {
-            op->reseal.resealed += (uint64_t) reseal_row(apply, op->reseal.at,
-                                                         op->reseal.n, value);
+            op->reseal.resealed += (uint64_t) reseal_row(
+                apply, op->reseal.reached, op->reseal.n_reached, value);
         }
     }
 
@@ -286,6 +288,14 @@ sc_wraps_reseal(struct sc_apply *apply, struct sc_op *op)
     }
 
     return SC_E_NONE;
+}
+
+/* Not before: what is tried again after a failure must pass over nothing. */
+void
+sc_wraps_resealed(struct sc_op *op)
+{
+    op->reseal.n = op->reseal.n_reached;
+    memcpy(op->reseal.at, op->reseal.reached, op->reseal.n);
 }
 
 

@@ -17,9 +17,23 @@
 #include "store/entry.h"
 
 static int write_error;          /* what writes fail with, 0: they work */
+static int write_errors;         /* how many of them, 0: all */
 static int sync_error;
 static int syncs;
 static int full_after_syncs;     /* the disk is full after so many, 0: never */
+
+/* What this write fails with, or 0. */
+static int
+next_write_error(void)
+{
+    int error = write_error;
+
+    if (error && write_errors > 0 && --write_errors == 0) {
+        write_error = 0;
+    }
+
+    return error;
+}
 
 /* The meta page goes out behind the sync of its own commit: one more write. */
 static int
@@ -56,8 +70,10 @@ pwrite(int fd, const void *p, size_t n, off_t at)
 {
     static ssize_t (*real)(int, const void *, size_t, off_t);
 
-    if (write_error || disk_is_full()) {
-        errno = write_error ? write_error : ENOSPC;
+    int error = next_write_error();
+
+    if (error || disk_is_full()) {
+        errno = error ? error : ENOSPC;
         return -1;
     }
     if (real == NULL) {
@@ -71,8 +87,10 @@ writev(int fd, const struct iovec *parts, int n)
 {
     static ssize_t (*real)(int, const struct iovec *, int);
 
-    if (write_error || disk_is_full()) {
-        errno = write_error ? write_error : ENOSPC;
+    int error = next_write_error();
+
+    if (error || disk_is_full()) {
+        errno = error ? error : ENOSPC;
         return -1;
     }
     if (real == NULL) {
@@ -509,6 +527,61 @@ test_checkpoint_failed(void **state)
     assert_int_equal(customer.head, 40);
 }
 
+/* Wraps of a customer that can be read. */
+static unsigned
+count_wraps(struct fixture *f, const struct account_op *a)
+{
+    struct sc_blob_out wrap;
+    unsigned           n = 0;
+    uint8_t            kind;
+
+    for (kind = 1; kind <= 6; kind++) {
+        n += sc_store_wrap(f->store, a->op.account.account_id, 1, kind, &wrap)
+             == 1;
+        free(wrap.p);
+    }
+
+    return n;
+}
+
+/* What goes under another key passes over no row when it is tried again: by
+ * the store itself, or by whoever asked. */
+static void
+test_reseal_failed(void **state)
+{
+    struct fixture    *f = *state;
+    struct account_op  a;
+    struct sc_op       op;
+    unsigned           i, n;
+
+    account_op(&a, SC_OP_REGISTER, 1, 1, 1);
+    assert_int_equal(apply_one(f, &a.op), SC_E_NONE);
+    n = count_wraps(f, &a);
+    assert_true(n > 0);
+
+    for (i = 0; i < 2; i++) {
+        assert_int_equal(sc_vault_add_key(f->options.vault), 0);
+        op = (struct sc_op) { .kind = SC_OP_RESEAL };
+
+        write_error = ENOSPC;
+        write_errors = i == 0 ? 1 : 0;
+        (void) apply_one(f, &op);
+        write_error = 0;
+        if (i == 1) {
+            assert_int_equal(op.error, SC_E_STORAGE_FULL);
+            assert_int_equal(apply_one(f, &op), SC_E_NONE);
+        }
+
+        assert_int_equal(op.error, SC_E_NONE);
+        assert_int_equal(op.reseal.resealed, n);
+        assert_int_equal(op.reseal.done, 1);
+        sc_vault_drop_old(f->options.vault);
+        assert_int_equal(count_wraps(f, &a), n);
+        fixture_reopen(f);
+        assert_int_equal(count_wraps(f, &a), n);
+    }
+}
+
 /* STORED follows a sync: one for each list that wrote, none for others. */
 static void
 test_syncs(void **state)
@@ -632,6 +705,7 @@ main(void)
         STORE_TEST(test_sync_failed),
         STORE_TEST(test_write_failed),
         STORE_TEST(test_checkpoint_failed),
+        STORE_TEST(test_reseal_failed),
         STORE_TEST(test_syncs),
         STORE_TEST(test_lingering_cursor),
         STORE_TEST(test_damaged_log),
