@@ -118,6 +118,9 @@ sc_room_grow(struct sc_store *store)
     /* Pages may lie behind the first free one. */
     if (size_of(fd) > room->size) {
         room->size = size_of(fd);
+        if (room->size >= want) {
+            return;
+        }
     }
 
     /* What does not fit in one piece may in a smaller one. */

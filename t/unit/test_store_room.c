@@ -12,6 +12,7 @@
 #include <fcntl.h>
 #include <sched.h>
 #include <sys/mount.h>
+#include <sys/stat.h>
 #include <sys/statvfs.h>
 
 #include <sealchat/limits.h>
@@ -303,14 +304,42 @@ test_disk_full(void **state)
     fixture_open(f);
 }
 
+/* A file that LMDB has made longer than was reserved is taken as it is: no
+ * more of the disk is taken than what is used asks for. */
+static void
+test_longer_file(void **state)
+{
+    struct fixture *f = *state;
+    uint64_t        number = register_customer(f, 1);
+    struct stat     st;
+    char            path[128];
+    unsigned        i;
+
+    stored = 0;
+    for (i = 0; i < SESSIONS; i++) {
+        chat_init(&chats[i], number, i, 0);
+    }
+
+    snprintf(path, sizeof(path), "%s/store.mdb", f->dir);
+    assert_int_equal(truncate(path, (off_t) (200 * MIB)), 0);
+    while (stored * (uint64_t) LARGE < 40 * MIB) {
+        assert_int_equal(send_round(f), SESSIONS);
+    }
+
+    assert_int_equal(stat(path, &st), 0);
+    assert_int_equal(st.st_size, 200 * MIB);
+}
+
 int
 main(void)
 {
     const struct CMUnitTest lmdb_tests[] = {
         STORE_TEST(test_map_full),
         STORE_TEST(test_without_reserve),
+        STORE_TEST(test_longer_file),
         STORE_TEST(test_disk_full),
     };
 
-    return run_on_engines(NULL, 0, lmdb_tests, 3);
+    return run_on_engines(NULL, 0, lmdb_tests,
+                          sizeof(lmdb_tests) / sizeof(lmdb_tests[0]));
 }
