@@ -234,7 +234,9 @@ sc_checkpoint(struct sc_store *store, char *why, size_t why_size)
 
     if (error == SC_E_NONE) {
         error = sc_checkpoint_begin(store);
-        snprintf(why, why_size, "no memory for a checkpoint");
+        if (error != SC_E_NONE) {
+            snprintf(why, why_size, "no memory for a checkpoint");
+        }
     }
     if (error == SC_E_NONE) {
         error = step(store, SC_STEP_PAGES, 1, why, why_size);

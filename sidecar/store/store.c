@@ -374,6 +374,14 @@ fail_all(struct sc_op *ops, enum sc_error_code error)
 
 /* --- upkeep -------------------------------------------------------------- */
 
+/* What failed is not due again at once, whoever may want it to be. */
+static void
+note_failure(struct sc_store *store)
+{
+    store->failed++;
+    store->again_at = sc_store_clock() + SC_LINGER_MS;
+}
+
 /* A sentence about one part of it, if that failed. */
 static void
 say(struct sc_store *store, enum sc_error_code error, const char *what,
@@ -384,7 +392,7 @@ say(struct sc_store *store, enum sc_error_code error, const char *what,
     }
 
     snprintf(why, why_size, "%s: %s", what, detail);
-    store->failed++;
+    note_failure(store);
 }
 
 static int
@@ -459,11 +467,13 @@ int64_t
 sc_lmdb_wants(struct sc_store *store)
 {
     int64_t wait = sc_hot_passing(&store->hot) ? 0 : -1;
+    int64_t least = (int64_t) (store->again_at - sc_store_clock());
 
     wait = sooner(wait, sc_cursors_wait(store));
     wait = sooner(wait, sc_removals_wait(store));
     wait = sooner(wait, sc_expiry_wait(store));
-    return sooner(wait, sc_purge_wait(store));
+    wait = sooner(wait, sc_purge_wait(store));
+    return wait >= 0 && wait < least ? least : wait;
 }
 
 
@@ -639,7 +649,7 @@ sc_lmdb_apply(struct sc_store *store, struct sc_op *ops, char *why,
     }
 
     if (error != SC_E_NONE) {
-        store->failed++;
+        note_failure(store);
         return fail_all(ops, error);
     }
 

@@ -527,6 +527,40 @@ test_checkpoint_failed(void **state)
     assert_int_equal(customer.head, 40);
 }
 
+/* A disk that takes nothing is not asked a thousand times a second: neither
+ * for cursors nor for the steps of a checkpoint. */
+static void
+test_waits_after_failure(void **state)
+{
+    struct fixture *f = *state;
+    struct chat     visitor;
+
+    sc_store_close(f->store);
+    f->options.cursor_delay = 1;
+    f->options.checkpoint_every = 1;
+    fixture_open(f);
+    chat_init(&visitor, register_customer(f, 1), 1, 0);
+    (void) send_next(f, &visitor);
+
+    assert_int_equal(sc_store_wants(f->store), 0);
+    write_error = ENOSPC;
+    assert_int_equal(sc_store_apply(f->store, NULL, f->why, WHY), 0);
+    assert_why(f, "no checkpoint: could not write");
+    write_error = 0;
+    assert_in_range(sc_store_wants(f->store), 1, 1000);
+    usleep((useconds_t) sc_store_wants(f->store) * 1000 + 1000);
+    (void) fixture_settle(f);
+
+    assert_int_equal(set_cursor(f, visitor.customer, 1, visitor.sid, 1),
+                     SC_E_NONE);
+    usleep(2000);
+    assert_int_equal(sc_store_wants(f->store), 0);
+    sync_error = EIO;
+    assert_int_equal(sc_store_apply(f->store, NULL, f->why, WHY), -1);
+    sync_error = 0;
+    assert_in_range(sc_store_wants(f->store), 1, 1000);
+}
+
 /* Wraps of a customer that can be read. */
 static unsigned
 count_wraps(struct fixture *f, const struct account_op *a)
@@ -705,6 +739,7 @@ main(void)
         STORE_TEST(test_sync_failed),
         STORE_TEST(test_write_failed),
         STORE_TEST(test_checkpoint_failed),
+        STORE_TEST(test_waits_after_failure),
         STORE_TEST(test_reseal_failed),
         STORE_TEST(test_syncs),
         STORE_TEST(test_lingering_cursor),
