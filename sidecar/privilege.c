@@ -91,9 +91,6 @@ static const int allowed[] = {
     SCMP_SYS(mlock), SCMP_SYS(mremap), SCMP_SYS(munlock),
     SCMP_SYS(munmap),
 
-    /* glibc's qsort() asks how much memory there is before it takes some */
-    SCMP_SYS(sysinfo),
-
     /* threads */
     SCMP_SYS(exit), SCMP_SYS(futex), SCMP_SYS(getpid), SCMP_SYS(gettid),
     SCMP_SYS(prlimit64), SCMP_SYS(rseq), SCMP_SYS(sched_getaffinity),
