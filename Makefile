@@ -269,7 +269,8 @@ test-long: test-crash-build test-restart-build ## what takes too long for every 
 asan: $(ASAN)/$(SO) $(ASAN)/sealchatd $(ASAN)/sealchatctl
 
 .PHONY: test-unit
-test-unit: $(BUILD)/.deps-test $(UNIT) $(REPLAYS) $(ASAN)/sealchatd $(ASAN)/sealchatctl ## C units under sanitizers
+test-unit: $(BUILD)/.deps-test $(UNIT) $(REPLAYS) $(ASAN)/sealchatd \
+        $(ASAN)/sealchatd-brief $(ASAN)/sealchatctl ## C units under sanitizers
 	@t/run-tap $(UNIT) $(REPLAYS)
 
 # Its tickets live for seconds: they are renewed while a test waits.
