@@ -86,10 +86,11 @@ static const int allowed[] = {
     /* the keys of tickets, of which a new one is written now and then */
     SCMP_SYS(openat), SCMP_SYS(rename),
 
-    /* memory and secrets */
+    /* memory and secrets; qsort() asks how much memory there is when it sorts
+     * more than a kilobyte */
     SCMP_SYS(brk), SCMP_SYS(getrandom), SCMP_SYS(madvise),
     SCMP_SYS(mlock), SCMP_SYS(mremap), SCMP_SYS(munlock),
-    SCMP_SYS(munmap),
+    SCMP_SYS(munmap), SCMP_SYS(sysinfo),
 
     /* threads */
     SCMP_SYS(exit), SCMP_SYS(futex), SCMP_SYS(getpid), SCMP_SYS(gettid),
