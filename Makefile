@@ -268,9 +268,10 @@ test-long: test-crash-build test-restart-build ## what takes too long for every 
 .PHONY: asan
 asan: $(ASAN)/$(SO) $(ASAN)/sealchatd $(ASAN)/sealchatctl
 
+UNIT_RUNS := $(addprefix $(ASAN)/,sealchatd sealchatd-brief sealchatctl)
+
 .PHONY: test-unit
-test-unit: $(BUILD)/.deps-test $(UNIT) $(REPLAYS) $(ASAN)/sealchatd \
-        $(ASAN)/sealchatd-brief $(ASAN)/sealchatctl ## C units under sanitizers
+test-unit: $(BUILD)/.deps-test $(UNIT) $(REPLAYS) $(UNIT_RUNS) ## C units under sanitizers
 	@t/run-tap $(UNIT) $(REPLAYS)
 
 # Its tickets live for seconds: they are renewed while a test waits.
