@@ -150,6 +150,27 @@ describe("a new password", () => {
       });
   }
 
+  test("is set in a tab without the connection; all tabs go on", async () => {
+    const tab = await people.device(desk, lying);
+    await until("it knows of the link", () => tab.link === "ready");
+    let kit: RecoveryKit | undefined;
+    await tab.change({
+      password: PASSWORD, newPassword: NEW,
+      keep: async (made) => ((kit = made), true),
+    });
+    await talkOn(tab, "here");
+    await talkOn(inbox, "there");
+    assert.equal(inbox.locked, false);
+    assert.equal(inbox.devices!.generation, 2);
+    // The other tab has the new Secret Key as well.
+    inbox.close();
+    await until("this tab connects", () => tab.link === "ready");
+    await tab.renew({ password: NEW });
+    const again = await people.device(desk, lying);
+    await again.renew({ password: NEW });
+    assert.notEqual(kit!.secretKey, people.kit.secretKey);
+  });
+
   test("while another device comes: neither is lost", async () => {
     let other: Inbox | undefined;
     proxy.tampering = {
@@ -369,6 +390,23 @@ describe("recovery by the code alone", () => {
       ...made, recoveryCode: made.recoveryCode.slice(1), newPassword: "x",
       confirm: async () => true, keep: async () => true,
     }));
+  });
+
+  test("brings everything back in suite 1, too", async () => {
+    const others = new People(service);
+    const account = `rsa-${count}@example.org`;
+    const first = await others.customer(nodePlatform(), service, account, 1);
+    const visitor = await others.visitor();
+    await visitor.send("sealed with RSA");
+    const id = await meets(first, visitor);
+    await first.change({ password: PASSWORD, newPassword: NEW });
+    await visitor.send("and under the next keys");
+    await until("it is there", () => texts(talk(first, id)).length === 2);
+    const { device } = await recovered(others.kit);
+    await until("all of it is there", () =>
+      texts(talk(device, id)).join() === texts(visitor).join());
+    assert.ok(talk(device, id).messages.every((m) => !m.mark));
+    others.leave();
   });
 
   test("changes nothing unless list and kit are confirmed", async () => {

@@ -34,9 +34,10 @@ export class People {
     platform: Platform = nodePlatform(),
     address = this.#address,
     account = "potter@example.org",
+    suite: 1 | 2 = 2,
   ): Promise<Inbox> {
     const inbox = await this.device(platform, address);
-    this.kit = await inbox.register({ account, password: PASSWORD, suite: 2 });
+    this.kit = await inbox.register({ account, password: PASSWORD, suite });
     await until("the inbox is connected", () => inbox.link === "ready");
     return inbox;
   }
