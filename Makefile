@@ -32,6 +32,7 @@ SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=undefined \
 
 PKGS    := libuv libsodium libseccomp nettle
 LIBS     = $(shell pkg-config --libs $(PKGS)) -llmdb -linih -ljansson -lpthread
+CTL_LIBS = $(shell pkg-config --libs libcurl) -lresolv
 CPKG     = $(shell pkg-config --cflags $(PKGS))
 
 HEADERS := $(wildcard include/sealchat/*.h)
@@ -160,11 +161,11 @@ $(ASAN)/sealchatd: $(call aobj,$(SIDECAR_C))
 	@echo "  built $@"
 
 $(BUILD)/sealchatctl: $(call obj,$(CTL_C))
-	@$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LIBS)
+	@$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LIBS) $(CTL_LIBS)
 	@echo "  built $@"
 
 $(ASAN)/sealchatctl: $(call aobj,$(CTL_C))
-	@$(CC) $(SANITIZE) -o $@ $^ $(LIBS)
+	@$(CC) $(SANITIZE) -o $@ $^ $(LIBS) $(CTL_LIBS)
 	@echo "  built $@"
 
 # ws_frame is the one file of the module that knows no nginx.
@@ -291,7 +292,7 @@ $(ASAN)/t/unit/test_engine_bugs: | \
         $(addprefix $(ASAN)/t/unit/test_,store store_delete store_read)
 
 FUZZED_C := $(PROTO_C) sidecar/config.c sidecar/log.c \
-            sidecar/admin/request.c ngx_module/ws_frame.c
+            sidecar/admin/request.c sidecar/ctl/claims.c ngx_module/ws_frame.c
 
 $(ASAN)/t/fuzz/%: $(ASAN)/obj/t/fuzz/%.o $(call aobj,t/fuzz/replay.c $(FUZZED_C))
 	@mkdir -p $(@D)

@@ -8,7 +8,7 @@
 set -eu
 
 build_packages='gcc make pkg-config libc6-dev nginx nginx-dev libssl-dev
-    libpcre2-dev zlib1g-dev libuv1-dev libsodium-dev nettle-dev liblmdb-dev
+    libpcre2-dev zlib1g-dev libuv1-dev libsodium-dev libcurl4-openssl-dev nettle-dev liblmdb-dev
     libinih-dev libjansson-dev libseccomp-dev zopfli ca-certificates'
 test_packages='perl libcmocka-dev libasan8 libubsan1
     libtest-base-perl libprotocol-websocket-perl chromium firefox-esr

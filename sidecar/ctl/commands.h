@@ -15,6 +15,9 @@ int sc_ctl_check(const struct sc_ctl *ctl);     /* [folder] */
 int sc_ctl_vault_create(const struct sc_ctl *ctl);
 int sc_ctl_vault_rotate(const struct sc_ctl *ctl);
 
+/* domain | --page ..., see verify.c */
+int sc_ctl_verify(const struct sc_ctl *ctl);
+
 /* The check of one folder, said as the options want it. */
 int sc_ctl_check_folder(const struct sc_ctl *ctl, const char *folder);
 

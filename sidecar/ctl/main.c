@@ -73,6 +73,9 @@ static const struct command commands[] = {
       "make a store of a backup, and verify it", sc_ctl_restore },
     { "check", NULL, "", "", BY_NAMES,
       "look a stopped store over", sc_ctl_check },
+    { "verify", NULL, "domain", "", BY_NAMES,
+      "compare what a customer publishes with what a service shows",
+      sc_ctl_verify },
 };
 
 #define DEFAULT_CONFIG  "/etc/sealchat/sealchatd.conf"

@@ -71,6 +71,10 @@ describe("a new password", () => {
   test("is set with the old one; the new line for the site follows", async () => {
     await toSettings(desk);
     await gallery(desk.page, "settings-security");
+    await desk.page.getByText("Let others check your chat").click();
+    const record = await desk.page.getByLabel("TXT record", { exact: true }).innerText();
+    assert.equal(record, `v=sealchat1 cid=${kit.cid} min-generation=1`);
+    await gallery(desk.page, "settings-publish");
     await desk.button("Change the password").click();
     await field(desk, "Present password").fill("not this one");
     await field(desk, "New password").fill("short");

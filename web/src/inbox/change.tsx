@@ -14,6 +14,7 @@ import { HostedLabel } from "./hosted.tsx";
 import { KeepKit } from "./keep-kit.tsx";
 import { deviceName } from "./names.ts";
 import { AccountName } from "./password-form.tsx";
+import { Publish } from "./publish.tsx";
 import { Snippet } from "./snippet.tsx";
 import { passwordFailure, useWork } from "./work.ts";
 
@@ -108,6 +109,11 @@ export function NewSnippet(props: {
         generation={inbox.devices?.generation ?? 1}
       />
       <SiteCheck inbox={inbox} />
+      <Publish
+        cid={inbox.device?.cid ?? ""}
+        service={service}
+        minGeneration={inbox.devices?.generation ?? 1}
+      />
       <div class="actions">
         <button type="button" class="button main" onClick={done}>
           Open the inbox

@@ -10,6 +10,7 @@ import { HostedLabel } from "./hosted.tsx";
 import { deviceName } from "./names.ts";
 import { askPermission, permission, type Permission } from "./news.ts";
 import { PasswordForm } from "./password-form.tsx";
+import { Publish } from "./publish.tsx";
 import { Snippet } from "./snippet.tsx";
 
 const longDate = new Intl.DateTimeFormat(undefined, { dateStyle: "long" });
@@ -156,6 +157,11 @@ export function Settings(props: {
               generation={inbox.devices?.generation ?? 1}
             />
             <SiteCheck inbox={inbox} />
+            <Publish
+              cid={inbox.device.cid}
+              service={service}
+              minGeneration={inbox.devices?.generation ?? 1}
+            />
           </section>
         )}
         <Devices inbox={inbox} begin={begin} />
