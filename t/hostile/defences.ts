@@ -190,6 +190,53 @@ export const defences = {
   }`,
     `  } finally {
   }`),
+  "removed-devices": without(
+    "what a removed device signs is marked",
+    "client/transcript.ts",
+    "if (!listed) {",
+    "if (false as boolean) {"),
+  "newest-keys": without(
+    "a visitor seals to the newest keys that it was shown",
+    "client/roster.ts",
+    "if (pinned?.id === roster.id) return;",
+    "if (pinned) return;"),
+  confirmation: without(
+    "a new device shows its owner the list that it is to trust",
+    "client/account.ts",
+    "if (!(await confirm(list))) {",
+    "if (false as boolean) {"),
+  "fresh-signals": without(
+    "what was said in passing counts once, and soon",
+    "client/signals.ts",
+    "if (late > LATE_MOST || time <= (this.#last.get(sender) ?? 0)) return false;",
+    ""),
+  "lost-messages": without(
+    "a service that lost what it had confirmed is not written to",
+    "client/transcript.ts",
+    `if (!state || seq < state.stored.seq) return { verdict: "lost", confirmed };`,
+    `if (!state || seq < state.stored.seq) return { verdict: "agreed", confirmed };`),
+  "own-copies": without(
+    "the word of the service is not enough to delete anything",
+    "client/inbox.ts",
+    "await core.write(keys.deleted(sid), true);",
+    "await this.#transcript!.forget(sid, new Map());"),
+  calendar: without(
+    "a time is one that a calendar has",
+    "client/exchange.ts",
+    "return Math.min(time, 864e13);",
+    "return time;"),
+  "looked-at-once": without(
+    "each letter at the end of an address is looked at once",
+    "ui/text.tsx",
+    `while (closing.includes(text.charAt(end - 1)) && end > 0) end--;
+  return text.slice(0, end);`,
+    `return end > 0 && closing.includes(text.charAt(end - 1))
+      ? withoutTrailing(text.slice(0, -1)) : text;`),
+  "pages-lead-on": without(
+    "a page that leads nowhere ends the list",
+    "client/inbox.ts",
+    "if (!leadsOn && !isZero(next)) return;",
+    ""),
   "single-use": sidecar("a challenge is answered once"),
   roles: sidecar("each role may do what is its own"),
   decoy: sidecar("a proof for nobody is checked like any other"),

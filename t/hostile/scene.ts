@@ -121,6 +121,8 @@ export class Scene {
   /** Conversations of the attacks before. */
   readonly #before: ReadonlySet<string>;
   readonly #failures: unknown[] = [];
+  /** By page: up to which forged position. */
+  readonly #acknowledged = new Map<string, number>();
   readonly #streams = new Map<string, Stream>();
   #shown: Tab | undefined;
   #forged = FORGED;
@@ -147,7 +149,13 @@ export class Scene {
     this.lib = lib;
     this.#before = new Set(
       lane.colleague.inbox.conversations.map(({ sid }) => sid));
+    this.follow(this.cid);
+  }
+
+  /** Keeps what comes by of a customer: of this lane's, or another's. */
+  follow(cid: string): void {
     this.play({
+      cid,
       opened: (stream) => void this.#streams.set(stream.page, stream),
       toService: (passing) => void this.record.note(passing, true),
       toClient: (passing) => void this.record.note(passing, false),
@@ -164,6 +172,11 @@ export class Scene {
 
   path(file: string): string {
     return this.build ? `/control/${this.build}/${file}` : `/${file}`;
+  }
+
+  /** When the attack is over. */
+  later(work: () => void | Promise<void>): void {
+    this.#ends.push(work);
   }
 
   /** Whom the report shows. */
@@ -262,8 +275,8 @@ export class Scene {
   }
 
   /** A further device without a screen, of this build. */
-  async device(): Promise<Colleague> {
-    const colleague = await logIn(this.stage, this.lib, this.lane.kit);
+  async device(kit = this.lane.kit): Promise<Colleague> {
+    const colleague = await logIn(this.stage, this.lib, kit);
     this.#ends.push(() => colleague.inbox.close());
     return colleague;
   }
@@ -301,16 +314,7 @@ export class Scene {
    */
   async deliver(page: string, envelope: Bytes, hello: Bytes = new Uint8Array(0)): Promise<void> {
     const position = ++this.#forged;
-    let acknowledged = false;
-    this.play({
-      page,
-      toService: ({ name, body }) => {
-        if (name !== "ack") return undefined;
-        const upTo = f.decodeAck(body).position;
-        acknowledged ||= upTo >= position;
-        return upTo > FORGED ? [] : undefined;
-      },
-    });
+    this.#collect(page);
     const frame = f.encodeDeliver(0, { position, time: Date.now(), hello, envelope });
     let sent = 0;
     await until("an acknowledgement", () => {
@@ -319,7 +323,24 @@ export class Scene {
         this.stream(page).toClient(frame);
         sent = Date.now();
       }
-      return acknowledged;
+      return (this.#acknowledged.get(page) ?? 0) >= position;
+    });
+  }
+
+  /** Takes acknowledgements of what the sidecar never delivered. */
+  #collect(page: string): void {
+    if (this.#acknowledged.has(page)) return;
+    this.#acknowledged.set(page, 0);
+    this.play({
+      cid: this.stream(page).cid,
+      page,
+      toService: ({ name, body }) => {
+        if (name !== "ack") return undefined;
+        const { position } = f.decodeAck(body);
+        if (position <= FORGED) return undefined;
+        this.#acknowledged.set(page, position);
+        return [];
+      },
     });
   }
 

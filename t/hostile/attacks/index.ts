@@ -1,6 +1,7 @@
 // All attacks, in the order of the report.
 
 import type { Attack } from "../attack.ts";
+import { beyondAttacks } from "./beyond.ts";
 import { keyAttacks } from "./keys.ts";
 import { serviceAttacks } from "./service.ts";
 import { textAttacks } from "./text.ts";
@@ -9,7 +10,7 @@ import { vaultAttacks } from "./vault.ts";
 
 const all: Attack[] = [
   ...keyAttacks, ...vaultAttacks, ...transcriptAttacks, ...textAttacks,
-  ...serviceAttacks,
+  ...serviceAttacks, ...beyondAttacks,
 ];
 
 /** By row; those beyond the table last. */

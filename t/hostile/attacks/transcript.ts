@@ -3,18 +3,23 @@
 
 import { copy, fromBase64Url, fromHex, toHex, type Bytes } from "../../../web/src/wire/bytes.ts";
 import * as f from "../../../web/src/wire/frames.gen.ts";
+import type { Roster } from "../../../web/src/wire/roster.ts";
 import type { Tab } from "../../browser/driver.ts";
 import { Visitor } from "../../browser/people.ts";
 import type { Attack } from "../attack.ts";
 import {
-  decodeEnvelope, decodeRoster, Direction, graft, hiding, inSession, looseBody,
-  makeSession, senderOf, swallow, text,
+  decodeEnvelope, decodeRoster, Direction, forge, graft, hiding, inSession, looseBody,
+  makeSession, overheard, senderOf, swallow, text,
 } from "../forge.ts";
-import { addressOf, platformOf, until, type Ending, type Scene } from "../scene.ts";
+import {
+  addressOf, keysOf, PASSWORD, platformOf, register, until,
+  type Ending, type Scene,
+} from "../scene.ts";
 import { talking } from "./keys.ts";
 
 const HOUR = 3_600_000;
 const GAP = "A message before this one is missing";
+const REMOVED = "From a removed device, unverified";
 const UNREADABLE = "This message could not be opened";
 
 const sends = (scene: Scene, page: string) =>
@@ -74,6 +79,33 @@ async function belowMinimum(scene: Scene): Promise<Ending> {
       (await visitor.alarm.getAttribute("data-code")) === "roster-below-minimum",
     saw: "This site's chat could not be verified, so nothing was sent.",
     sawWon: "Nothing unusual. The message is sealed to keys that the customer has given up.",
+  });
+}
+
+async function olderSet(scene: Scene): Promise<Ending> {
+  await scene.device();
+  const first = scene.record.frames.find(({ name }) => name === "vault")!;
+  const before = f.decodeVault(copy(first.body));
+  let put = false;
+  scene.play({
+    page: "chat",
+    toClient: ({ name, tag }) =>
+      name === "vault" ? [f.encodeVault(tag, before)] : undefined,
+    toService: ({ name, tag, stream }) => {
+      if (name !== "accountPut") return undefined;
+      put = true;
+      stream.toClient(f.encodeDone(tag, {}));
+      return [];
+    },
+  });
+  const customer = await scene.stranger();
+  await customer.fillLogin(scene.lane.kit, PASSWORD);
+  const asked = customer.page.getByText("Is this what you expect?");
+  return scene.ends({
+    won: () => put,
+    lost: async () => (await asked.count()) > 0 && !put,
+    saw: "The list of devices as the service shows it, with a device missing, and the question whether it is what one expects.",
+    sawWon: "Nothing: the device was added on top of a state of before, and nobody was asked.",
   });
 }
 
@@ -224,7 +256,104 @@ async function grafted(scene: Scene): Promise<Ending> {
   });
 }
 
+// --- row 16: a device that was removed ------------------------------------------
+
+/** A customer of its own with two devices and a visitor, of whom one device is
+ * then removed. */
+async function removal(scene: Scene) {
+  const { stage, lib } = scene;
+  const name = `removal-${Date.now()}-${scene.lane.number}@example.org`;
+  const { kit, colleague } = await register(stage, lib, name);
+  scene.later(() => colleague.inbox.close());
+  scene.follow(kit.cid);
+  const lost = await scene.device(kit);
+  const visitor = await scene.visitor({ cid: kit.cid });
+  await visitor.write("Good morning.");
+  const { sid } = await scene.talk(colleague.inbox, "Good morning.");
+  await colleague.inbox.send(sid, "Good morning to you.");
+  await visitor.sees("Good morning to you.");
+  const heard = await overheard(scene, sid);
+  const before = scene.record.frames.length;
+  await colleague.inbox.change({
+    password: PASSWORD, remove: [lost.inbox.device!.id],
+  });
+  let cut = Date.now();
+  await until("the new roster at the visitor's", () => {
+    if (Date.now() > cut + 2_000) {
+      scene.stream("shop").cut();
+      cut = Date.now();
+    }
+    return scene.record.frames.slice(before).some(({ name, stream, body }) =>
+      name === "ready" && stream.page === "shop" &&
+      decodeRoster(copy(f.decodeReady(body).roster))!.generation === 2);
+  });
+  return { colleague, lost, visitor, sid, heard };
+}
+
+async function removedDevice(scene: Scene): Promise<Ending> {
+  const { lib } = scene;
+  const { lost, visitor, heard } = await removal(scene);
+  const device = keysOf(lost);
+  const said = "Please send the money to our new account.";
+  const write = async (rosterId: Bytes, to: Roster["messageKey"]) => forge(lib, {
+    direction: Direction.toVisitor, cid: heard.cid, sid: heard.sid,
+    signkeyId: await lib.names.signkeyIdOf(device.pk), seq: 1, rosterId,
+    to: [to, heard.hello.sessionKey], body: text(said), key: device.signKey,
+  });
+  // Under the new roster, and dated back under the one of before.
+  const now = decodeRoster(scene.record.rosters.at(-1)!)!;
+  await scene.deliver("shop", await write(await lib.idOf(now.bytes), now.messageKey));
+  await scene.deliver("shop", await write(heard.rosterId, heard.roster.messageKey));
+  const shown = async () => (await visitor.texts()).filter((t) => t === said).length;
+  return scene.ends({
+    won: async () => (await shown()) > 0 && !(await marked(visitor, REMOVED)),
+    lost: async () => (await shown()) === 1 && (await marked(visitor, REMOVED)),
+    saw: `The words, with the mark "${REMOVED}" (and nothing of those under the new roster).`,
+    sawWon: "The words, as if they were the shop's.",
+  });
+}
+
+async function oldKeys(scene: Scene): Promise<Ending> {
+  const { lost, visitor } = await removal(scene);
+  const kept = lost.platform.stored.get("sealchat-inbox")!.get("key/1") as
+    { messageKey: Parameters<typeof scene.lib.openMessage>[2] };
+  const said = "The door code is 4711.";
+  await visitor.write(said);
+  await visitor.sees(said, "Sent");
+  const sent = decodeEnvelope(scene.record.envelopes.at(-1)!)!;
+  const body = await scene.lib.openMessage(sent, 0, kept.messageKey);
+  const won = !!body && new TextDecoder().decode(body.content) === said;
+  return {
+    won,
+    saw: won
+      ? "Nothing unusual. Whoever found the device goes on reading."
+      : "Nothing unusual. The keys of the removed device open nothing new.",
+  };
+}
+
 // --- row 21: two tabs -----------------------------------------------------------
+
+/** Twenty-five messages, faster than anybody types. */
+async function hammer(visitor: Visitor<Tab>, name: string): Promise<void> {
+  await visitor.panel.locator("textarea").waitFor();
+  await visitor.page.evaluate(async (words: string) => {
+    const turn = () => new Promise((done) => {
+      const { port1, port2 } = new MessageChannel();
+      port1.onmessage = done;
+      port2.postMessage(0);
+    });
+    const root = document.querySelector("sealchat-widget")!.shadowRoot!;
+    for (let i = 1; i <= 25; i++) {
+      const field = root.querySelector("textarea");
+      if (!field) return;
+      field.value = `${words} ${i}`;
+      field.dispatchEvent(new Event("input", { bubbles: true }));
+      await turn();
+      field.dispatchEvent(new KeyboardEvent("keydown", { key: "Enter", bubbles: true }));
+      await turn();
+    }
+  }, name);
+}
 
 async function twoTabs(scene: Scene): Promise<Ending> {
   const tab = await scene.person();
@@ -246,14 +375,9 @@ async function twoTabs(scene: Scene): Promise<Ending> {
       return undefined;
     },
   });
-  const writes = async (visitor: Visitor<Tab>, name: string) => {
-    for (let i = 1; i <= 25; i++) {
-      await visitor.write(`${name} ${i}`);
-    }
-  };
   // An alarm may take the fields away, which ends the attack too.
   let written = 0;
-  for (const work of [writes(first, "left"), writes(second, "right")]) {
+  for (const work of [hammer(first, "left"), hammer(second, "right")]) {
     work.then(() => written++, () => undefined);
   }
   scene.show(first.page);
@@ -388,6 +512,21 @@ export const transcriptAttacks: Attack[] = [
     row: 12, name: "Somebody else's ciphertext in a session of one's own", adversary: "a visitor",
     does: "takes another visitor's ciphertext and sealed key from the service and signs them as its own",
     defence: "context", run: grafted,
+  },
+  {
+    row: 10, name: "Yesterday's account for a new device", adversary: "the service",
+    does: "shows account record, roster and wrapped keys of before to a browser that knows nothing yet",
+    defence: "confirmation", run: olderSet,
+  },
+  {
+    row: 16, name: "Words of a removed device", adversary: "a lost device",
+    does: "writes on with its key, under the new roster and dated back under the old one",
+    defence: "removed-devices", run: removedDevice,
+  },
+  {
+    row: 16, name: "The keys of a removed device", adversary: "a lost device",
+    does: "keeps its keys and tries them on what visitors write after it was removed",
+    defence: "newest-keys", run: oldKeys,
   },
   {
     row: 21, name: "Fifty messages from two tabs at once", adversary: "the network",

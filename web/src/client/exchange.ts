@@ -148,7 +148,7 @@ export class Exchange {
     const { stream, transcript } = this.#o;
     try {
       const { position, time } = await ask.send(stream, out.envelope);
-      await transcript.stored(out, position, time);
+      await transcript.stored(out, position, shown(time));
       this.#retries = 0;
     } catch (error) {
       if (!(error instanceof ServiceError)) throw error;
@@ -243,9 +243,10 @@ export class Exchange {
     for (;;) {
       const page = await ask.history(this.#o.stream, fromHex(sid), before);
       for (const { envelope, position, time } of page.messages) {
-        yield { envelope: copy(envelope), position, time };
+        yield { envelope: copy(envelope), position, time: shown(time) };
       }
-      if (!page.next || (before && page.next >= before)) return;
+      const leadsOn = page.messages.length && (!before || page.next < before);
+      if (!page.next || !leadsOn) return;
       before = page.next;
     }
   }
@@ -314,7 +315,14 @@ export async function endsOfOutbox(
 
 function handedOf(frame: DeliverFrame): Handed {
   const { envelope, hello, position, time } = frame;
-  return { envelope: copy(envelope), hello: copy(hello), position, time };
+  return {
+    envelope: copy(envelope), hello: copy(hello), position, time: shown(time),
+  };
+}
+
+/** The service's time, as far as calendars go. */
+function shown(time: number): number {
+  return Math.min(time, 864e13);
 }
 
 function conflict(detail: string): AlarmError {

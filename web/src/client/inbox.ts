@@ -4,7 +4,7 @@ import { RECOVERY_CODE_BYTES, readSecret, SECRET_KEY_BYTES } from "../crypto/kit
 import { accountName, safetyNumber, signkeyIdOf } from "../crypto/names.ts";
 import { Role } from "../wire/auth.ts";
 import {
-  copy, fromBase64Url, fromHex, isZero, toBase64Url, toHex, ZERO_ID, type Bytes,
+  compare, copy, fromBase64Url, fromHex, isZero, toBase64Url, toHex, ZERO_ID, type Bytes,
 } from "../wire/bytes.ts";
 import {
   decodeChecked, E_AUTH_FAILED, type SessionItem,
@@ -509,7 +509,10 @@ export class CustomerInbox implements Inbox {
         missing.delete(toHex(item.sid));
         await this.#noteRelease(item);
       }
-      from = copy(page.next);
+      const next = copy(page.next);
+      const leadsOn = page.sessions.length > 0 && compare(next, from) > 0;
+      if (!leadsOn && !isZero(next)) return;
+      from = next;
     } while (!isZero(from));
     for (const sid of missing) await this.#gone(sid);
     this.#surveyed = true;

@@ -13,15 +13,16 @@ export function inert(text: string): string {
 
 const ADDRESS = /\b(?:https?:\/\/|www\.)[^\s<>"]+/gi;
 
-/** Closes a sentence rather than an address. */
-const TRAILING = /[.,:;!?'»”’*_،؛؟。]+$/;
+/** Closes a sentence rather than an address; a bracket does so where none was
+ * opened.  A text can be all of these: each is looked at once. */
+const CLOSING = ".,:;!?'»”’*_،؛؟。";
 
 function withoutTrailing(text: string): string {
-  const short = text.replace(TRAILING, "");
+  const closing = text.includes("(") ? CLOSING : `${CLOSING})`;
+  let end = text.length;
 
-  return short.endsWith(")") && !short.includes("(")
-    ? withoutTrailing(short.slice(0, -1))
-    : short;
+  while (closing.includes(text.charAt(end - 1)) && end > 0) end--;
+  return text.slice(0, end);
 }
 
 /** Only http and https; nothing that passes a name for a host. */

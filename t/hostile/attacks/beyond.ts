@@ -1,0 +1,222 @@
+// Attacks that the table of flaws does not list.
+
+import { copy, fromBase64Url, type Bytes } from "../../../web/src/wire/bytes.ts";
+import * as f from "../../../web/src/wire/frames.gen.ts";
+import type { Attack } from "../attack.ts";
+import { decodeRoster, inSession, makeSession, text } from "../forge.ts";
+import { addressOf, platformOf, until, type Ending, type Scene } from "../scene.ts";
+import { talking } from "./keys.ts";
+
+const pause = (ms: number) => new Promise((done) => setTimeout(done, ms));
+
+/** A visitor of one's own, of whom the service only stores. */
+async function mallory(scene: Scene) {
+  const { lib, stage } = scene;
+  const cid = fromBase64Url(scene.cid)!;
+  const roster = decodeRoster(scene.record.rosters.at(-1)!)!;
+  const session = await makeSession(lib, cid, roster);
+  const stream = new lib.Stream(platformOf(stage, lib), addressOf(stage), cid);
+  await lib.ask.auth(stream, stage.chat, {
+    role: 1, subject: session.sid, key: session.sign.privateKey, hello: session.hello,
+  });
+  scene.later(() => stream.close());
+  let prev: Bytes | undefined;
+  let seq = 0;
+  return async (body: Bytes) => {
+    const envelope = await inSession(lib, session, roster, cid, {
+      body, seq: ++seq, ...(prev ? { prev } : {}),
+    });
+    prev = await lib.idOf(envelope);
+    await lib.ask.send(stream, envelope);
+  };
+}
+
+/** Says something through another, honest visitor, and whether the desk shows
+ * it within some seconds. */
+async function deskStillWorks(scene: Scene): Promise<() => Promise<boolean>> {
+  const honest = await scene.nodeVisitor();
+  const said = `Is the desk still there? ${Date.now()}`;
+  await honest.send(said);
+  return async () =>
+    (await scene.lane.desk!.locator(".list .row", { hasText: said }).count()) === 1;
+}
+
+async function endOfTime(scene: Scene): Promise<Ending> {
+  const { visitor, sid } = await talking(scene, "When do you open?", "At nine.");
+  scene.play({
+    page: "shop",
+    toClient: ({ name, tag, body }) =>
+      name === "deliver"
+        ? [f.encodeDeliver(tag, {
+          ...f.decodeDeliver(body), time: Number.MAX_SAFE_INTEGER,
+        })]
+        : undefined,
+  });
+  const said = "At ten on Sundays.";
+  await scene.lane.colleague.inbox.send(sid, said);
+  await pause(1_500);
+  await visitor.page.reload();
+  await visitor.launcher.waitFor();
+  const late = Date.now() + 6_000;
+  visitor.open().catch(() => undefined);
+  return scene.ends({
+    won: async () => Date.now() > late && !(await visitor.texts()).includes(said),
+    lost: async () => (await visitor.texts()).includes(said),
+    saw: "The reply, whatever time the service says that it is from.",
+    sawWon: "A chat that does not open any more, on this device, for good.",
+  });
+}
+
+async function brackets(scene: Scene): Promise<Ending> {
+  const desk = await scene.desk();
+  const send = await mallory(scene);
+  const address = `http://a.example/${Date.now()}`;
+  await send(text(`${address}${")".repeat(16_300)}`));
+  const row = desk.list.locator(".row", { hasText: address });
+  const late = Date.now() + 4_000;
+  await until("the row", async () => (await row.count()) > 0 || Date.now() > late);
+  if (await row.count()) await row.first().click().catch(() => undefined);
+  const works = await deskStillWorks(scene);
+  const end = Date.now() + 4_000;
+  return scene.ends({
+    won: () => Date.now() > end,
+    lost: works,
+    saw: "An address with many brackets, and the next visitor's message.",
+    sawWon: "An inbox that falls over this message as often as it is opened.",
+  });
+}
+
+async function oldTyping(scene: Scene): Promise<Ending> {
+  const { visitor, sid } = await talking(scene, "Are you there?", "Yes.");
+  let signal: Bytes | undefined;
+  scene.play({
+    page: "shop",
+    toClient: ({ name, bytes }) => {
+      if (name !== "signalled") return undefined;
+      signal ??= copy(bytes);
+      return undefined;
+    },
+  });
+  scene.lane.colleague.inbox.composing(sid);
+  await until("a signal", () => signal);
+  const typing = visitor.panel.locator(".typing");
+  await typing.waitFor();
+  await scene.lane.colleague.inbox.send(sid, "That was all.");
+  await visitor.sees("That was all.");
+  await until("no typing", async () => (await typing.count()) === 0);
+  scene.stream("shop").toClient(signal!);
+  await pause(1_000);
+  return scene.ends({
+    won: async () => (await typing.count()) > 0,
+    lost: async () => (await typing.count()) === 0,
+    saw: "Nothing: what was said in passing counts once.",
+    sawWon: "Somebody who seems to be writing, and is not.",
+  });
+}
+
+async function forgetful(scene: Scene): Promise<Ending> {
+  const { visitor } = await talking(scene, "Please note my order.", "Noted.");
+  scene.play({
+    page: "shop",
+    toClient: ({ name, tag, body }) =>
+      name === "ready"
+        ? [f.encodeReady(tag, {
+          ...f.decodeReady(body), seq: 0, id: new Uint8Array(32),
+        })]
+        : undefined,
+  });
+  const before = scene.record.frames.length;
+  scene.stream("shop").cut();
+  await until("the service has forgotten", () =>
+    scene.record.frames.slice(before).some(({ name, stream }) =>
+      name === "ready" && stream.page === "shop"));
+  const late = Date.now() + 2_000;
+  return scene.ends({
+    won: async () => Date.now() > late && (await visitor.alarm.count()) === 0,
+    lost: async () =>
+      (await visitor.alarm.count()) > 0 &&
+      (await visitor.alarm.getAttribute("data-code")) === "session-conflict",
+    saw: "An alarm: the service's copy of this conversation does not match.",
+    sawWon: "Nothing unusual, although the service has lost what it had confirmed.",
+  });
+}
+
+async function saidDeleted(scene: Scene): Promise<Ending> {
+  const desk = await scene.desk();
+  const chat = await scene.nodeVisitor();
+  const said = `I was promised a refund. ${Date.now()}`;
+  await chat.send(said);
+  const { sid } = await scene.talk(scene.lane.colleague.inbox, said);
+  const row = desk.list.locator(".row", { hasText: said });
+  await until("the row", () => row.count());
+  await row.click();
+  await desk.sees(said);
+  scene.stream("chat").toClient(
+    f.encodeDeleted(0, { sid: Uint8Array.from(Buffer.from(sid, "hex")) }));
+  return scene.ends({
+    won: async () => (await desk.page.getByText(said).count()) === 0,
+    lost: async () =>
+      (await desk.page.getByText("deleted at the service").count()) > 0 &&
+      (await desk.texts()).includes(said),
+    saw: "The conversation, still readable, and that it was deleted at the service.",
+    sawWon: "Nothing: the service had but to say that it is gone.",
+  });
+}
+
+async function endlessSessions(scene: Scene): Promise<Ending> {
+  let asked = 0;
+  scene.play({
+    page: "chat",
+    toService: ({ name, tag, stream }) => {
+      if (name !== "sessions") return undefined;
+      asked++;
+      stream.toClient(f.encodeSessionPage(tag, {
+        next: new Uint8Array(32).fill(1), sessions: [],
+      }));
+      return [];
+    },
+  });
+  await scene.desk();
+  await pause(1_500);
+  const works = await deskStillWorks(scene);
+  const late = Date.now() + 3_000;
+  return scene.ends({
+    won: () => asked > 100,
+    lost: async () => Date.now() > late && asked < 20 && (await works()),
+    saw: "The inbox as always: pages that lead nowhere are not read.",
+    sawWon: "An inbox that asks for one page after the other, for ever.",
+  });
+}
+
+export const beyondAttacks: Attack[] = [
+  {
+    row: 0, name: "A message from the end of time", adversary: "the service",
+    does: "gives a message a time that no calendar has",
+    defence: "calendar", run: endOfTime,
+  },
+  {
+    row: 0, name: "An address that does not end", adversary: "a visitor",
+    does: "sends an address with sixteen thousand brackets behind it",
+    defence: "looked-at-once", run: brackets,
+  },
+  {
+    row: 0, name: "Somebody who writes and does not", adversary: "the service",
+    does: "repeats a device's word that somebody is writing",
+    defence: "fresh-signals", run: oldTyping,
+  },
+  {
+    row: 0, name: "A service that forgets", adversary: "the service",
+    does: "comes back without the messages that it had confirmed",
+    defence: "lost-messages", run: forgetful,
+  },
+  {
+    row: 0, name: "A conversation that is said to be deleted", adversary: "the service",
+    does: "tells the inbox that a conversation is gone",
+    defence: "own-copies", run: saidDeleted,
+  },
+  {
+    row: 0, name: "Pages without end", adversary: "the service",
+    does: "answers the list of conversations with pages that lead on for ever",
+    defence: "pages-lead-on", run: endlessSessions,
+  },
+];
