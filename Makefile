@@ -405,7 +405,7 @@ $(BUILD)/t/preload/%.so: t/preload/%.c | $(BUILD)/.deps-build
 	@$(CC) -std=gnu11 $(CFLAGS) $(WARN) -fPIC -shared $< -o $@ -ldl
 
 NGINX_TESTS := $(BUILD)/.deps-test $(BUILD)/$(SO) $(TOOLS) $(PRELOAD) \
-               $(BUILD)/sealchatd $(BUILD)/bench/load
+               $(BUILD)/sealchatd $(BUILD)/sealchatctl $(BUILD)/bench/load
 
 .PHONY: test-nginx
 test-nginx: $(NGINX_TESTS) $(ASAN)/$(SO) ## the module in the real nginx

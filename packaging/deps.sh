@@ -13,7 +13,7 @@ build_packages='gcc make pkg-config libc6-dev nginx nginx-dev libssl-dev
 test_packages='perl libcmocka-dev libasan8 libubsan1
     libtest-base-perl libprotocol-websocket-perl chromium firefox-esr
     fonts-dejavu-core clang clang-tidy cppcheck mandoc prometheus
-    python3-cryptography shellcheck spin strace valgrind'
+    python3-cryptography shellcheck systemd spin strace valgrind'
 bench_packages='libnginx-mod-nchan lmdb-utils gnuplot-nox'
 
 node_wanted=22

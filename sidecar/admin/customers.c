@@ -59,11 +59,11 @@ find(struct sc_admin_exchange *exchange, uint8_t cid[32],
 
 /* --- showing ------------------------------------------------------------- */
 
-/* A class of days, "kept" for those that are kept. */
+/* A class of days, "forever" for those that are kept. */
 static json_t *
 days_of(uint16_t days)
 {
-    return days == SC_KEPT ? json_string("kept") : json_integer(days);
+    return days == SC_KEPT ? json_string("forever") : json_integer(days);
 }
 
 
@@ -371,12 +371,12 @@ sc_admin_retention(struct sc_admin_exchange *exchange)
     } };
 
     if (text == NULL
-        || (strcmp(text, "kept") != 0
+        || (strcmp(text, "forever") != 0
             && (!sc_admin_number(text, 365, &days)
                 || !sc_store_is_class((unsigned) days))))
     {
         sc_admin_fail(exchange, "bad-request",
-                      "days is one of 7, 30, 90, 365 and kept.");
+                      "days is one of 7, 30, 90, 365 and forever.");
         return;
     }
 

@@ -48,7 +48,7 @@ static const struct command commands[] = {
     { "customers delete", "delete", "cid again", "", BY_NAMES,
       "for good: the id has to stand twice", NULL },
     { "customers retention", "retention", "cid days", "", BY_NAMES,
-      "7, 30, 90, 365 days, or kept", NULL },
+      "7, 30, 90, 365 days, or forever", NULL },
     { "customers quota", "quota", "cid",
       "bytes messages sessions first-bytes first-messages", BY_NAMES,
       "--bytes N, --messages N, --sessions N ...", NULL },

@@ -261,14 +261,14 @@ test_customers(void **state)
     says("\"devices\":1");
     says("\"behind\":1");
 
-    CTL_OK("customers retention %s kept", cid_text(&o));
+    CTL_OK("customers retention %s forever", cid_text(&o));
     CTL_OK("customers quota %s --messages 1 --bytes none", cid_text(&o));
     CTL_OK("-j customers show %s", cid_text(&o));
-    says("\"days\":\"kept\"");
+    says("\"days\":\"forever\"");
     says("\"messages\":1,\"sessions\":null");
     says("\"bytes\":\"none\"");
     assert_int_equal(ctl("customers retention %s 8", cid_text(&o)), 1);
-    says("one of 7, 30, 90, 365 and kept");
+    says("one of 7, 30, 90, 365 and forever");
     assert_int_equal(ctl("customers quota %s --messages x", cid_text(&o)), 1);
 
     letter_make(&a, &o, &v, NULL, &vc);
