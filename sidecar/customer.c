@@ -125,8 +125,25 @@ close_owners(struct sc_live *customer, const struct sc_stream *but)
 }
 
 
-/* Whoever is paused, or behind a full link, learns of it when it comes again
- * or with the next message. */
+/* Now, or when the stream goes on: none may miss that a device was removed. */
+static void
+show_to(struct sc_stream *stream, struct sc_body *frame)
+{
+    int may_send = sc_stream_may_send(stream);
+
+    if (may_send && sc_link_has_room(stream->link)) {
+        stream->roster_due = 0;
+        sc_stream_send(stream, 0, NULL, 0, frame, frame->bytes, frame->n);
+        return;
+    }
+
+    stream->roster_due = 1;
+    if (may_send) {
+        sc_link_wait(stream->link, stream);
+    }
+}
+
+
 static void
 show_roster_to(const struct sc_queue *queue, struct sc_body *frame)
 {
@@ -134,10 +151,7 @@ show_roster_to(const struct sc_queue *queue, struct sc_body *frame)
 
     for (stream = queue->streams; stream; stream = next) {
         next = stream->queue_next;
-
-        if (sc_stream_may_send(stream) && sc_link_has_room(stream->link)) {
-            sc_stream_send(stream, 0, NULL, 0, frame, frame->bytes, frame->n);
-        }
+        show_to(stream, frame);
     }
 }
 
@@ -196,7 +210,7 @@ sc_customer_show(struct sc_stream *stream)
     struct sc_body *frame = roster_frame(stream->customer);
 
     if (frame) {
-        sc_stream_send(stream, 0, NULL, 0, frame, frame->bytes, frame->n);
+        show_to(stream, frame);
         sc_body_drop(frame);
     }
 }

@@ -86,7 +86,8 @@ void sc_customer_erased(struct sc_service *service, const uint8_t cid[32]);
 void sc_customer_disabled(struct sc_service *service, const uint8_t cid[32],
                           int disabled);
 
-/* Shows a device or visitor the present roster, unasked. */
+/* Shows a device or visitor the present roster, unasked, as soon as it may be
+ * sent something. */
 void sc_customer_show(struct sc_stream *stream);
 
 /* Whether the roster lists that key. */

@@ -79,12 +79,14 @@ takes_messages(const struct sc_stream *stream)
 
 /* --- cursors ------------------------------------------------------------- */
 
-/* A session may be gone, or its first message may have been refused. */
+/* A session or customer may be gone, or its first message may have been
+ * refused. */
 static void
 on_cursor(struct sc_commit_op *op)
 {
     if (op->op.error != SC_E_NONE && op->op.error != SC_E_SESSION_DELETED
-        && op->op.error != SC_E_UNKNOWN_SESSION)
+        && op->op.error != SC_E_UNKNOWN_SESSION
+        && op->op.error != SC_E_NOT_HERE)
     {
         sc_log(SC_LOG_WARN, "a cursor was not stored: %s",
                sc_error_info(op->op.error)->name);

@@ -76,7 +76,7 @@ sc_resume_give(struct sc_stream *stream)
     }
 
     /* nginx must not have it before the client has what it rests on. */
-    if (stream->held_first) {
+    if (stream->held_first || stream->roster_due) {
         stream->ticket_held = 1;
         return;
     }
@@ -325,6 +325,9 @@ sc_resume_open(struct sc_stream *stream, const struct sc_open *open)
     int      known = open->ticket_len && take_back(stream, open, &version);
 
     tell(stream);
+    if (stream->closed) {
+        return;                    /* there was no memory */
+    }
 
     if (!known) {
         sc_stream_challenge(stream);
@@ -334,7 +337,6 @@ sc_resume_open(struct sc_stream *stream, const struct sc_open *open)
     sc_log(SC_LOG_DEBUG, "cid %s: role %u goes on as %s",
            sc_log_id(stream->cid).text, stream->role,
            sc_log_id(stream->self).text);
-    sc_resume_give(stream);
 
     /* A roster that came meanwhile was shown to nobody who was away. */
     if ((SC_MAY_CHAT & 1u << stream->role)
@@ -343,6 +345,7 @@ sc_resume_open(struct sc_stream *stream, const struct sc_open *open)
         sc_customer_show(stream);
     }
 
+    sc_resume_give(stream);
     sc_queue_pump(stream);
 }
 

@@ -161,15 +161,7 @@ send_held(struct sc_stream *stream)
         held_free(held);
     }
 
-    if (stream->held_first) {
-        return 0;
-    }
-
-    if (stream->ticket_held) {
-        sc_resume_give(stream);
-    }
-
-    return 1;
+    return stream->held_first == NULL;
 }
 
 
@@ -364,6 +356,12 @@ void
 sc_stream_go_on(struct sc_stream *stream)
 {
     if (send_held(stream) && sc_stream_may_send(stream)) {
+        if (stream->roster_due) {
+            sc_customer_show(stream);
+        }
+        if (stream->ticket_held) {
+            sc_resume_give(stream);
+        }
         sc_pages_go_on(stream);
         sc_queue_pump(stream);
     }

@@ -39,7 +39,8 @@ struct sc_stream {
     unsigned             unsaved:1;    /* in service->unsaved */
     unsigned             reading:1;    /* a window of deliveries */
     unsigned             paging:1;     /* an answer */
-    unsigned             ticket_held:1; /* behind the answers */
+    unsigned             ticket_held:1; /* behind answers, roster */
+    unsigned             roster_due:1; /* a new one came that it was not shown */
     unsigned             refs;         /* operations that will come back */
     uint32_t             ticket_due;   /* when to renew it, s of the loop's
                                           clock; 0: it has none */

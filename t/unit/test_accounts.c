@@ -418,6 +418,42 @@ test_removed(void **state)
     expect_deliver(&kept, &letter, &v);
 }
 
+/* Whoever may be sent nothing when a roster comes is shown it as soon as he
+ * may. */
+static void
+test_shown_later(void **state)
+{
+    struct owner   o;
+    struct visitor v;
+    struct client  owner, device, visitor;
+
+    (void) state;
+
+    owner_register(&o, &P);
+    owner_login(&owner, &P, &o, SC_ROLE_PASSWORD);
+    device_login(&device, &P, &o, 0);
+    visitor_make(&v, &o);
+    visitor_login(&visitor, &P, &o, &v);
+
+    put_record(&P, SC_RECORD_PAUSE, 0, 0, device.id, NULL, 0);
+    put_record(&P, SC_RECORD_PAUSE, 0, 0, visitor.id, NULL, 0);
+    owner_next(&o, 1);
+    ask_account_put(&owner, &o);
+    expect_done(&owner);
+    owner_next(&o, 0);
+    ask_account_put(&owner, &o);
+    expect_done(&owner);
+    expect_quiet(&device, 0);
+    expect_quiet(&visitor, 0);
+
+    put_record(&P, SC_RECORD_RESUME, 0, 0, device.id, NULL, 0);
+    put_record(&P, SC_RECORD_RESUME, 0, 0, visitor.id, NULL, 0);
+    expect_roster(&device, &o);
+    expect_roster(&visitor, &o);
+    expect_quiet(&device, 0);
+    expect_quiet(&visitor, 0);
+}
+
 static void
 expect_vault(struct client *c, const struct owner *o, uint64_t generation,
              const char *kinds)
@@ -530,6 +566,7 @@ main(void)
         cmocka_unit_test_setup_teardown(test_put_checks, setup, teardown),
         cmocka_unit_test_setup_teardown(test_race, setup, teardown),
         cmocka_unit_test_setup_teardown(test_removed, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_shown_later, setup, teardown),
         cmocka_unit_test_setup_teardown(test_vault, setup, teardown),
         cmocka_unit_test_setup_teardown(test_roster_pages, setup, teardown),
     };
