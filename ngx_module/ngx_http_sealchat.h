@@ -30,6 +30,12 @@ typedef struct ngx_http_sealchat_session_s  ngx_http_sealchat_session_t;
 
 
 typedef struct {
+    ngx_shm_zone_t                  *zone;
+    ngx_array_t                      upstreams; /* of sealchat_pass */
+} ngx_http_sealchat_main_conf_t;
+
+
+typedef struct {
     ngx_http_upstream_conf_t         upstream;
 
     size_t                           max_message_size;
@@ -43,6 +49,7 @@ typedef struct {
     size_t                           rate_bytes;
     ngx_uint_t                       links;
     ngx_flag_t                       next_upstream;
+    ngx_uint_t                       status;
     ngx_array_t                     *allowed_origins;   /* ngx_str_t */
 } ngx_http_sealchat_loc_conf_t;
 
@@ -53,6 +60,7 @@ typedef struct {
     ngx_chain_t                     *head;
     ngx_chain_t                     *last;
     size_t                           size;
+    ngx_uint_t                       gauge;     /* that counts its bytes */
 } ngx_http_sealchat_queue_t;
 
 
@@ -71,6 +79,7 @@ struct ngx_http_sealchat_session_s {
     ngx_str_t                        close_reason;
 
     u_char                           role;      /* 0: not authenticated */
+    u_char                           state;     /* as which it is counted */
     uint16_t                         ticket_len;
     u_char                          *ticket;    /* reopens the stream */
 
@@ -140,6 +149,7 @@ struct ngx_http_sealchat_link_s {
     ngx_queue_t                   waiting;    /* sessions, until it is up */
     ngx_queue_t                   blocked;    /* sessions, while it is full */
     ngx_queue_t                   returning;  /* sessions, after it broke */
+    ngx_queue_t                   asking;     /* for its sidecar's metrics */
     ngx_http_sealchat_streams_t   streams;
     ngx_http_sealchat_queue_t     out;
 
@@ -165,6 +175,23 @@ struct ngx_http_sealchat_link_s {
     unsigned                      lost:1;     /* it was up before */
     unsigned                      paused:1;   /* the sidecar said so */
     unsigned                      failed:1;
+    unsigned                      asked:1;    /* no answer has come yet */
+};
+
+
+/*
+ * A question for a sidecar's metrics; whoever asks may take it off its queue
+ * while it is waiting.  The handler gets NULL when the link breaks.
+ */
+
+typedef struct ngx_http_sealchat_ask_s  ngx_http_sealchat_ask_t;
+
+struct ngx_http_sealchat_ask_s {
+    ngx_queue_t                      queue;
+    void                           (*handler)(ngx_http_sealchat_ask_t *ask,
+                                              u_char *text, size_t len);
+    void                            *data;
+    unsigned                         waiting:1;
 };
 
 
@@ -211,6 +238,19 @@ void ngx_http_sealchat_drain_join(ngx_http_sealchat_session_t *s);
 void ngx_http_sealchat_drain_close(ngx_http_sealchat_session_t *s);
 
 
+/* what is counted, by ngx_http_sealchat_metric_t; the worker's slot of it */
+
+void ngx_http_sealchat_count(ngx_uint_t metric, ngx_int_t n);
+void ngx_http_sealchat_count_state(ngx_http_sealchat_session_t *s,
+    ngx_uint_t state);
+void ngx_http_sealchat_count_end(ngx_http_sealchat_session_t *s);
+
+char *ngx_http_sealchat_zone(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+void ngx_http_sealchat_zone_enter(ngx_cycle_t *cycle, ngx_shm_zone_t *zone);
+void ngx_http_sealchat_zone_leaving(void);
+void ngx_http_sealchat_zone_exit(void);
+
+
 /* between a session and its input */
 
 ngx_uint_t ngx_http_sealchat_session_stopped(ngx_http_sealchat_session_t *s);
@@ -234,6 +274,10 @@ void ngx_http_sealchat_link_init(void);
 ngx_int_t ngx_http_sealchat_link_join(ngx_http_sealchat_session_t *s,
     ngx_peer_connection_t *pc);
 ngx_int_t ngx_http_sealchat_link_open(ngx_http_sealchat_session_t *s);
+ngx_int_t ngx_http_sealchat_link_ask(ngx_http_sealchat_ask_t *ask,
+    ngx_peer_connection_t *pc, ngx_http_sealchat_loc_conf_t *slcf);
+void ngx_http_sealchat_link_answer(ngx_http_sealchat_link_t *link,
+    u_char *text, size_t len);
 void ngx_http_sealchat_link_data(ngx_http_sealchat_session_t *s,
     u_char *data, size_t len);
 void ngx_http_sealchat_link_pause(ngx_http_sealchat_session_t *s,

@@ -5,7 +5,7 @@
  */
 
 
-#include "ngx_http_sealchat.h"
+#include "ngx_http_sealchat_status.h"
 
 
 #define NGX_HTTP_SEALCHAT_RETRY_AFTER  1000
@@ -51,6 +51,9 @@ ngx_http_sealchat_drain_join(ngx_http_sealchat_session_t *s)
     wait = ngx_http_sealchat_drain_wait(slcf->drain_timeout);
 
     s->draining = 1;
+    ngx_http_sealchat_count(NGX_HTTP_SEALCHAT_DRAINING, 1);
+    ngx_http_sealchat_zone_leaving();
+
     s->drain_time = ngx_current_msec + wait;
 
     ngx_log_error(NGX_LOG_INFO, s->request->connection->log, 0,

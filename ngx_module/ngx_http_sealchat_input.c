@@ -4,7 +4,7 @@
  */
 
 
-#include "ngx_http_sealchat.h"
+#include "ngx_http_sealchat_status.h"
 
 
 static ngx_int_t ngx_http_sealchat_message(ngx_http_sealchat_session_t *s,
@@ -149,6 +149,9 @@ ngx_http_sealchat_message(ngx_http_sealchat_session_t *s, ws_piece_t *piece)
 
     s->frames_in++;
     s->bytes_in += len;
+
+    ngx_http_sealchat_count(NGX_HTTP_SEALCHAT_FRAMES_IN, 1);
+    ngx_http_sealchat_count(NGX_HTTP_SEALCHAT_BYTES_IN, len);
 
     ngx_http_sealchat_session_drop(s);
 

@@ -8,7 +8,7 @@
  */
 
 
-#include "ngx_http_sealchat.h"
+#include "ngx_http_sealchat_status.h"
 
 
 static ngx_msec_t ngx_http_sealchat_bucket(uint64_t *bucket, uint64_t rate,
@@ -44,6 +44,9 @@ ngx_http_sealchat_limit_authenticated(ngx_http_sealchat_session_t *s,
     s->role = role;
 
     if (!s->closing) {
+        ngx_http_sealchat_count_state(s, role
+                                     ? NGX_HTTP_SEALCHAT_AUTHENTICATED
+                                     : NGX_HTTP_SEALCHAT_UNAUTHENTICATED);
         ngx_http_sealchat_limit_set(s);
     }
 }

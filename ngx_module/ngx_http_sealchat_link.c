@@ -5,7 +5,7 @@
  */
 
 
-#include "ngx_http_sealchat.h"
+#include "ngx_http_sealchat_status.h"
 
 
 #define NGX_HTTP_SEALCHAT_LINK_INPUT   (256 * 1024)
@@ -214,6 +214,9 @@ ngx_http_sealchat_link_create(ngx_peer_connection_t *pc,
     ngx_queue_init(&link->waiting);
     ngx_queue_init(&link->blocked);
     ngx_queue_init(&link->returning);
+    ngx_queue_init(&link->asking);
+
+    link->out.gauge = NGX_HTTP_SEALCHAT_LINK_QUEUE;
 
     return link;
 
@@ -324,6 +327,9 @@ ngx_http_sealchat_link_up(ngx_http_sealchat_link_t *link)
     link->lost = 0;
     link->since = ngx_current_msec;
     link->log.action = "carrying sessions";
+
+    ngx_http_sealchat_count(NGX_HTTP_SEALCHAT_LINKS, 1);
+    ngx_http_sealchat_count(NGX_HTTP_SEALCHAT_LINKS_UP, 1);
 
     ngx_log_error(NGX_LOG_INFO, c->log, 0, "sealchat link is up");
 
@@ -678,6 +684,72 @@ ngx_http_sealchat_link_open(ngx_http_sealchat_session_t *s)
     ngx_memcpy(p, payload, len);
 
     return NGX_OK;
+}
+
+
+/*
+ * NGX_OK, and the handler will be called; NGX_DECLINED, and it will not.  All
+ * that ask while an answer is under way get the same.
+ */
+
+ngx_int_t
+ngx_http_sealchat_link_ask(ngx_http_sealchat_ask_t *ask,
+    ngx_peer_connection_t *pc, ngx_http_sealchat_loc_conf_t *slcf)
+{
+    ngx_uint_t                 more;
+    ngx_http_sealchat_link_t  *link;
+
+    more = slcf->links;
+    link = ngx_http_sealchat_link_find(pc, &more);
+
+    if (link == NULL
+        && ngx_http_sealchat_link_make(pc, slcf, &link) != NGX_OK)
+    {
+        return NGX_DECLINED;
+    }
+
+    if (link->connection == NULL) {
+        return NGX_DECLINED;
+    }
+
+    if (!link->asked) {
+
+        if (ngx_http_sealchat_link_put(link, SC_RECORD_STATUS, 0, 0, 0, 0)
+            == NULL)
+        {
+            return NGX_DECLINED;
+        }
+
+        link->asked = 1;
+    }
+
+    ngx_queue_insert_tail(&link->asking, &ask->queue);
+    ask->waiting = 1;
+
+    return NGX_OK;
+}
+
+
+/* text is NULL when the link breaks */
+
+void
+ngx_http_sealchat_link_answer(ngx_http_sealchat_link_t *link, u_char *text,
+    size_t len)
+{
+    ngx_queue_t              *q;
+    ngx_http_sealchat_ask_t  *ask;
+
+    link->asked = 0;
+
+    while (!ngx_queue_empty(&link->asking)) {
+        q = ngx_queue_head(&link->asking);
+        ask = ngx_queue_data(q, ngx_http_sealchat_ask_t, queue);
+
+        ngx_queue_remove(q);
+        ask->waiting = 0;
+
+        ask->handler(ask, text, len);
+    }
 }
 
 

@@ -4,7 +4,7 @@
  */
 
 
-#include "ngx_http_sealchat.h"
+#include "ngx_http_sealchat_status.h"
 
 
 /* so that no bucket overflows */
@@ -13,6 +13,7 @@
 
 
 static ngx_int_t ngx_http_sealchat_handler(ngx_http_request_t *r);
+static void *ngx_http_sealchat_create_main_conf(ngx_conf_t *cf);
 static void *ngx_http_sealchat_create_loc_conf(ngx_conf_t *cf);
 static char *ngx_http_sealchat_merge_loc_conf(ngx_conf_t *cf, void *parent,
     void *child);
@@ -22,7 +23,10 @@ static char *ngx_http_sealchat_allowed_origins(ngx_conf_t *cf,
     ngx_command_t *cmd, void *conf);
 static char *ngx_http_sealchat_rate(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
+static char *ngx_http_sealchat_status(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
 static ngx_int_t ngx_http_sealchat_init_process(ngx_cycle_t *cycle);
+static void ngx_http_sealchat_exit_process(ngx_cycle_t *cycle);
 
 
 static ngx_conf_num_bounds_t  ngx_http_sealchat_message_bounds = {
@@ -140,6 +144,20 @@ static ngx_command_t  ngx_http_sealchat_commands[] = {
       0,
       NULL },
 
+    { ngx_string("sealchat_zone"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE12,
+      ngx_http_sealchat_zone,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("sealchat_status"),
+      NGX_HTTP_LOC_CONF|NGX_CONF_NOARGS|NGX_CONF_TAKE1,
+      ngx_http_sealchat_status,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
       ngx_null_command
 };
 
@@ -148,7 +166,7 @@ static ngx_http_module_t  ngx_http_sealchat_module_ctx = {
     ngx_http_sealchat_add_variables,       /* preconfiguration */
     NULL,                                  /* postconfiguration */
 
-    NULL,                                  /* create main configuration */
+    ngx_http_sealchat_create_main_conf,    /* create main configuration */
     NULL,                                  /* init main configuration */
 
     NULL,                                  /* create server configuration */
@@ -169,7 +187,7 @@ ngx_module_t  ngx_http_sealchat_module = {
     ngx_http_sealchat_init_process,        /* init process */
     NULL,                                  /* init thread */
     NULL,                                  /* exit thread */
-    NULL,                                  /* exit process */
+    ngx_http_sealchat_exit_process,        /* exit process */
     NULL,                                  /* exit master */
     NGX_MODULE_V1_PADDING
 };
@@ -194,6 +212,27 @@ ngx_http_sealchat_handler(ngx_http_request_t *r)
 
 
 static void *
+ngx_http_sealchat_create_main_conf(ngx_conf_t *cf)
+{
+    ngx_http_sealchat_main_conf_t  *smcf;
+
+    smcf = ngx_pcalloc(cf->pool, sizeof(ngx_http_sealchat_main_conf_t));
+    if (smcf == NULL) {
+        return NULL;
+    }
+
+    if (ngx_array_init(&smcf->upstreams, cf->pool, 4,
+                       sizeof(ngx_http_upstream_srv_conf_t *))
+        != NGX_OK)
+    {
+        return NULL;
+    }
+
+    return smcf;
+}
+
+
+static void *
 ngx_http_sealchat_create_loc_conf(ngx_conf_t *cf)
 {
     ngx_http_sealchat_loc_conf_t  *conf;
@@ -207,6 +246,7 @@ ngx_http_sealchat_create_loc_conf(ngx_conf_t *cf)
      * set by ngx_pcalloc():
      *
      *     conf->upstream.* = 0;
+     *     conf->status = NGX_HTTP_SEALCHAT_STATUS_OFF;
      */
 
     conf->upstream.connect_timeout = NGX_CONF_UNSET_MSEC;
@@ -235,7 +275,16 @@ ngx_http_sealchat_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
     ngx_http_sealchat_loc_conf_t *prev = parent;
     ngx_http_sealchat_loc_conf_t *conf = child;
 
-    ngx_http_core_loc_conf_t  *clcf;
+    ngx_http_core_loc_conf_t       *clcf;
+    ngx_http_sealchat_main_conf_t  *smcf;
+
+    smcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_sealchat_module);
+
+    if (conf->status && smcf->zone == NULL) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "\"sealchat_status\" requires \"sealchat_zone\"");
+        return NGX_CONF_ERROR;
+    }
 
     ngx_conf_merge_msec_value(conf->upstream.connect_timeout,
                               prev->upstream.connect_timeout, 5000);
@@ -288,9 +337,11 @@ ngx_http_sealchat_pass(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
     ngx_http_sealchat_loc_conf_t  *slcf = conf;
 
-    ngx_url_t                  u;
-    ngx_str_t                 *value;
-    ngx_http_core_loc_conf_t  *clcf;
+    ngx_url_t                        u;
+    ngx_str_t                       *value;
+    ngx_http_core_loc_conf_t        *clcf;
+    ngx_http_upstream_srv_conf_t   **uscf;
+    ngx_http_sealchat_main_conf_t   *smcf;
 
     if (slcf->upstream.upstream) {
         return "is duplicate";
@@ -307,6 +358,15 @@ ngx_http_sealchat_pass(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     if (slcf->upstream.upstream == NULL) {
         return NGX_CONF_ERROR;
     }
+
+    smcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_sealchat_module);
+
+    uscf = ngx_array_push(&smcf->upstreams);
+    if (uscf == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    *uscf = slcf->upstream.upstream;
 
     clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
 
@@ -439,10 +499,82 @@ invalid:
 }
 
 
+static char *
+ngx_http_sealchat_status(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_http_sealchat_loc_conf_t  *slcf = conf;
+
+    ngx_str_t                 *value;
+    ngx_uint_t                 i;
+    ngx_http_core_loc_conf_t  *clcf;
+
+    static ngx_str_t  formats[] = {
+        ngx_null_string,
+        ngx_string("text"),
+        ngx_string("json"),
+        ngx_string("prometheus")
+    };
+
+    if (slcf->status) {
+        return "is duplicate";
+    }
+
+    value = cf->args->elts;
+
+    slcf->status = NGX_HTTP_SEALCHAT_STATUS_TEXT;
+
+    if (cf->args->nelts == 2) {
+
+        for (i = NGX_HTTP_SEALCHAT_STATUS_TEXT;
+             i <= NGX_HTTP_SEALCHAT_STATUS_PROMETHEUS;
+             i++)
+        {
+            if (ngx_strcmp(value[1].data, formats[i].data) == 0) {
+                break;
+            }
+        }
+
+        if (i > NGX_HTTP_SEALCHAT_STATUS_PROMETHEUS) {
+            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "invalid format \"%V\", "
+                               "it must be \"text\", \"json\" or "
+                               "\"prometheus\"", &value[1]);
+            return NGX_CONF_ERROR;
+        }
+
+        slcf->status = i;
+    }
+
+    clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
+
+    clcf->handler = ngx_http_sealchat_status_handler;
+
+    return NGX_CONF_OK;
+}
+
+
 static ngx_int_t
 ngx_http_sealchat_init_process(ngx_cycle_t *cycle)
 {
+    ngx_http_sealchat_main_conf_t  *smcf;
+
     ngx_http_sealchat_link_init();
 
+    smcf = ngx_http_cycle_get_module_main_conf(cycle,
+                                               ngx_http_sealchat_module);
+
+    if (smcf
+        && (ngx_process == NGX_PROCESS_WORKER
+            || ngx_process == NGX_PROCESS_SINGLE))
+    {
+        ngx_http_sealchat_zone_enter(cycle, smcf->zone);
+    }
+
     return NGX_OK;
+}
+
+
+static void
+ngx_http_sealchat_exit_process(ngx_cycle_t *cycle)
+{
+    ngx_http_sealchat_zone_exit();
 }

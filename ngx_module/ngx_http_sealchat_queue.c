@@ -4,7 +4,7 @@
  */
 
 
-#include "ngx_http_sealchat.h"
+#include "ngx_http_sealchat_status.h"
 
 
 typedef struct {
@@ -69,6 +69,8 @@ found:
     b->last += len;
     queue->size += len;
 
+    ngx_http_sealchat_count(queue->gauge, len);
+
     return p;
 }
 
@@ -77,12 +79,15 @@ ngx_int_t
 ngx_http_sealchat_queue_send(ngx_http_sealchat_queue_t *queue,
     ngx_connection_t *c)
 {
+    size_t                      size;
     ngx_chain_t                *cl, *ln;
     ngx_http_sealchat_block_t  *bl;
 
     if (queue->head == NULL && !c->buffered) {
         return NGX_OK;
     }
+
+    size = queue->size;
 
     cl = c->send_chain(c, queue->head, 0);
 
@@ -105,7 +110,12 @@ ngx_http_sealchat_queue_send(ngx_http_sealchat_queue_t *queue,
 
         queue->size -= cl->buf->pos - bl->counted;
         bl->counted = cl->buf->pos;
+    }
 
+    ngx_http_sealchat_count(queue->gauge,
+                            (ngx_int_t) queue->size - (ngx_int_t) size);
+
+    if (cl) {
         return NGX_AGAIN;
     }
 
@@ -124,6 +134,8 @@ ngx_http_sealchat_queue_free(ngx_http_sealchat_queue_t *queue)
 
         ngx_free(ngx_http_sealchat_block(ln));
     }
+
+    ngx_http_sealchat_count(queue->gauge, -(ngx_int_t) queue->size);
 
     queue->size = 0;
 }

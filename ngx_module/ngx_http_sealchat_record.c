@@ -106,7 +106,12 @@ ngx_http_sealchat_link_record(ngx_http_sealchat_link_t *link,
         return NULL;
 
     case SC_RECORD_STATUS:
-        return "STATUS that was not asked for";
+        if (!link->asked || !(rec->flags & SC_RECORD_FLAG_ANSWER)) {
+            return "STATUS that was not asked for";
+        }
+
+        ngx_http_sealchat_link_answer(link, payload, rec->length);
+        return NULL;
 
     case SC_RECORD_PAUSE:
     case SC_RECORD_RESUME:

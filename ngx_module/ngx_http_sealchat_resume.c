@@ -9,7 +9,7 @@
  */
 
 
-#include "ngx_http_sealchat.h"
+#include "ngx_http_sealchat_status.h"
 
 
 #define NGX_HTTP_SEALCHAT_RETRY_FIRST  50
@@ -40,6 +40,10 @@ ngx_http_sealchat_link_break(ngx_http_sealchat_link_t *link, ngx_int_t status)
 
     up = link->up;
 
+    if (up) {
+        ngx_http_sealchat_count(NGX_HTTP_SEALCHAT_LINKS, -1);
+    }
+
     ngx_close_connection(link->connection);
 
     link->connection = NULL;
@@ -50,8 +54,10 @@ ngx_http_sealchat_link_break(ngx_http_sealchat_link_t *link, ngx_int_t status)
     link->failed = 0;
 
     ngx_http_sealchat_queue_free(&link->out);
+    ngx_http_sealchat_link_answer(link, NULL, 0);
 
     if (up && link->sessions) {
+        ngx_http_sealchat_count(NGX_HTTP_SEALCHAT_LINKS_LOST, 1);
 
         if (ngx_current_msec - link->since > NGX_HTTP_SEALCHAT_RETRY_RESET) {
             link->backoff = 0;
@@ -333,6 +339,7 @@ ngx_http_sealchat_link_destroy(ngx_http_sealchat_link_t *link)
 
     ngx_http_sealchat_streams_free(&link->streams);
     ngx_http_sealchat_queue_free(&link->out);
+    ngx_http_sealchat_link_answer(link, NULL, 0);
 
     ngx_destroy_pool(link->pool);
 }

@@ -4,7 +4,7 @@
  */
 
 
-#include "ngx_http_sealchat.h"
+#include "ngx_http_sealchat_status.h"
 
 
 #define NGX_HTTP_SEALCHAT_READ_BUFFER    65536
@@ -65,12 +65,14 @@ ngx_http_sealchat_session_create(ngx_http_request_t *r, ngx_str_t *origin)
 
     s->request = r;
     s->origin = *origin;
+    s->out.gauge = NGX_HTTP_SEALCHAT_SESSION_QUEUE;
     ws_parser_init(&s->parser, slcf->max_message_size);
 
     cln->handler = ngx_http_sealchat_cleanup;
     cln->data = s;
 
     ngx_http_set_ctx(r, s, ngx_http_sealchat_module);
+    ngx_http_sealchat_count_state(s, NGX_HTTP_SEALCHAT_WAITING);
 
     if (ngx_http_sealchat_upstream_create(r) != NGX_OK) {
         ngx_http_sealchat_end(s);
@@ -175,6 +177,8 @@ ngx_http_sealchat_session_start(ngx_http_sealchat_session_t *s)
     s->open = 1;
     s->start = ngx_current_msec;
     ngx_http_sealchat_drain_enter();
+    ngx_http_sealchat_count(NGX_HTTP_SEALCHAT_OPENED, 1);
+    ngx_http_sealchat_count_state(s, NGX_HTTP_SEALCHAT_UNAUTHENTICATED);
     s->request_handler = c->read->handler;
 
     c->read->handler = ngx_http_sealchat_read_handler;
@@ -303,8 +307,12 @@ ngx_http_sealchat_session_data(ngx_http_sealchat_session_t *s, u_char *data,
     s->frames_out++;
     s->bytes_out += len;
 
+    ngx_http_sealchat_count(NGX_HTTP_SEALCHAT_FRAMES_OUT, 1);
+    ngx_http_sealchat_count(NGX_HTTP_SEALCHAT_BYTES_OUT, len);
+
     if (s->out.size > slcf->send_queue && !s->paused) {
         s->paused = 1;
+        ngx_http_sealchat_count(NGX_HTTP_SEALCHAT_PAUSED, 1);
         ngx_http_sealchat_link_pause(s, 1);
     }
 }
@@ -347,6 +355,7 @@ ngx_http_sealchat_session_close(ngx_http_sealchat_session_t *s,
 
     s->closing = 1;
     s->close_code = code;
+    ngx_http_sealchat_count_state(s, NGX_HTTP_SEALCHAT_CLOSING);
 
     ngx_http_sealchat_session_reason(s, (char *) reason, len);
     ngx_http_sealchat_limit_stop(s);
@@ -654,6 +663,7 @@ ngx_http_sealchat_sent(ngx_http_sealchat_session_t *s)
 
     if (s->paused && s->link) {
         s->paused = 0;
+        ngx_http_sealchat_count(NGX_HTTP_SEALCHAT_PAUSED, -1);
         ngx_http_sealchat_link_pause(s, 0);
     }
 
@@ -698,6 +708,7 @@ ngx_http_sealchat_abort(ngx_http_sealchat_session_t *s)
 {
     s->closing = 1;
     s->aborted = 1;
+    ngx_http_sealchat_count_state(s, NGX_HTTP_SEALCHAT_CLOSING);
 
     ngx_http_sealchat_limit_stop(s);
     ngx_http_sealchat_link_leave(s, WS_CLOSE_ABNORMAL, NULL, 0);
@@ -753,6 +764,7 @@ ngx_http_sealchat_end(ngx_http_sealchat_session_t *s)
     ngx_http_sealchat_queue_free(&s->out);
 
     ngx_http_sealchat_session_ticket(s, NULL, 0);
+    ngx_http_sealchat_count_end(s);
 
     if (s->rest) {
         ngx_free(s->rest);

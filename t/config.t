@@ -240,7 +240,78 @@ invalid parameter "bytes=2k"
 
 
 
-=== TEST 26: everything at every level
+=== TEST 26: a status page without a zone
+--- config
+    location /status { sealchat_status; }
+--- must_die
+--- error_log
+"sealchat_status" requires "sealchat_zone"
+
+
+
+=== TEST 27: a status page in another format
+--- http_config
+    sealchat_zone z;
+--- config
+    location /status { sealchat_status xml; }
+--- must_die
+--- error_log
+invalid format "xml"
+
+
+
+=== TEST 28: a status page twice
+--- http_config
+    sealchat_zone z;
+--- config
+    location /status { sealchat_status; sealchat_status json; }
+--- must_die
+--- error_log
+"sealchat_status" directive is duplicate
+
+
+
+=== TEST 29: two zones
+--- http_config
+    sealchat_zone a;
+    sealchat_zone b;
+--- config
+--- must_die
+--- error_log
+"sealchat_zone" directive is duplicate
+
+
+
+=== TEST 30: a zone that is too small
+--- http_config
+    sealchat_zone a 4k;
+--- config
+--- must_die
+--- error_log
+zone "a" is too small
+
+
+
+=== TEST 31: a zone of no size
+--- http_config
+    sealchat_zone a much;
+--- config
+--- must_die
+--- error_log
+invalid zone size "much"
+
+
+
+=== TEST 32: a zone in a server
+--- config
+    sealchat_zone a;
+--- must_die
+--- error_log
+"sealchat_zone" directive is not allowed here
+
+
+
+=== TEST 33: everything at every level
 --- http_config
     sealchat_connect_timeout 1s;
     sealchat_send_timeout 1m;
@@ -255,6 +326,7 @@ invalid parameter "bytes=2k"
     sealchat_max_lifetime 0;
     sealchat_drain_timeout 30s;
     sealchat_rate off;
+    sealchat_zone sealchat 128k;
 --- config
     sealchat_links 64;
     sealchat_next_upstream on;

@@ -153,6 +153,7 @@ subtest 'an upgrade waits for a sidecar that is being restarted' => sub {
     $chat->echo->start;
     like($new->read_head, qr/^HTTP\S+ 101/, 'and is answered then');
     ok($ws->echoes('x'), 'the other goes on');
+    close $new->socket;
     $chat->finish(errors => $broke);
 };
 

@@ -298,7 +298,8 @@ subtest 'several links to a sidecar' => sub {
 };
 
 subtest 'a dead sidecar is noticed within the time to connect' => sub {
-    my $site = site(echoes => 1, location => 'sealchat_connect_timeout 500ms;');
+    my $site = site(echoes => 1, location => 'sealchat_connect_timeout 500ms;'
+                                             . 'sealchat_drain_timeout 0;');
     kill STOP => $site->{echoes}[0]->pid;    # the kernel still accepts
     my $start = time;
     is(refusal($site), 504, 'a hanging one');

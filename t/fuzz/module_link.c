@@ -127,6 +127,16 @@ ngx_http_sealchat_session_ticket(ngx_http_sealchat_session_t *s,
     world.sum = sum_of(world.sum, ticket, len);
 }
 
+void
+ngx_http_sealchat_link_answer(ngx_http_sealchat_link_t *link, u_char *text,
+    size_t len)
+{
+    MUST(link == &world.link && link->asked);
+    link->asked = 0;
+    note_call('s', NULL);
+    world.sum = sum_of(world.sum, text, len);
+}
+
 static void
 leave(ngx_http_sealchat_session_t *s, ngx_uint_t code)
 {
@@ -159,6 +169,7 @@ come_or_go(unsigned op)
 
     if (op & 0x20) {
         world.refuse = op & 1;
+        world.link.asked = op >> 1 & 1;
         return;
     }
 

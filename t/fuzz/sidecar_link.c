@@ -12,8 +12,9 @@
 #include <uv.h>
 
 #define uv_pipe_init(loop, pipe, ipc)    ((void) (loop), (void) (pipe))
-#define uv_accept(listener, pipe)        ((void) (listener), (void) (pipe), 0)
-#define uv_read_start(pipe, alloc, read) (alloc_cb = alloc, read_cb = read, 0)
+#define uv_pipe_open(pipe, fd)           ((void) (pipe), (void) (fd), 0)
+#define uv_read_start(pipe, alloc, read) \
+    ((void) (pipe), alloc_cb = alloc, read_cb = read, 0)
 #define uv_write                         fuzz_write
 #define uv_close                         fuzz_close
 
@@ -403,7 +404,7 @@ run(const uint8_t *bytes, size_t n, int bytewise)
     memset(&world, 0, sizeof(world));
     world.bytewise = bytewise;
     world.sum = SUM_OF_NOTHING;
-    sc_link_accept(&service);
+    sc_link_accept(&service, -1);
     world.link = service.links;
     MUST(world.link != NULL);
 

@@ -17,6 +17,8 @@
  *     --no-ticket      never say that a stream is authenticated
  *     --pour N         answer DATA above 1,000 bytes with N messages of its
  *                      length, as fast as PAUSE and the link allow
+ *     --strange-status tell metrics among lines that are none
+ *     --unasked-status answer the first DATA of a link with STATUS
  *     --stop-reading   after the first DATA of a link, read nothing more
  *
  * Each stream gets a ticket that names the process, the link and the stream.
@@ -75,6 +77,8 @@ static struct {
     int         oversize;
     int         no_ticket;
     int         stop_reading;
+    int         strange_status;
+    int         unasked_status;
     uint16_t    close_code;
     unsigned    copies;
     unsigned    pour;
@@ -279,6 +283,13 @@ misbehave(struct link *link, const struct sc_record *rec,
         return 1;
     }
 
+    if (opt.unasked_status) {
+        link->misbehaved = 1;
+        send_record(link, SC_RECORD_STATUS, SC_RECORD_FLAG_ANSWER, 0, 0,
+                    NULL, 0);
+        return 1;
+    }
+
     if (opt.stop_reading) {
         link->misbehaved = 1;
         uv_read_stop((uv_stream_t *) &link->pipe);
@@ -410,11 +421,24 @@ on_stream_record(struct link *link, const struct sc_record *rec,
 static void
 send_status(struct link *link)
 {
+    static const char strange[] =
+        "no_comment_before 1\n"
+        "# HELP odd_total Oddities.\n# TYPE odd_total counter\n"
+        "odd_total{a=\"b\"} 5\n\n \nodd_total{a=\"open\nodd_total\n"
+        "odd_total 1 2 3\nodd_total \"5\"\n{x=\"y\"} 5\n\x01\xff 7\n"
+        "# HELP odd_ratio Ratio.\n# TYPE odd_ratio gauge\nodd_ratio NaN";
+
     char text[256];
-    int         n = snprintf(text, sizeof(text),
-                             "# HELP link_echo_links_total Links taken.\n"
-                             "# TYPE link_echo_links_total counter\n"
-                             "link_echo_links_total %u\n", links_made);
+    int  n = snprintf(text, sizeof(text),
+                      "# HELP link_echo_links_total Links taken.\n"
+                      "# TYPE link_echo_links_total counter\n"
+                      "link_echo_links_total %u\n", links_made);
+
+    if (opt.strange_status) {
+        send_record(link, SC_RECORD_STATUS, SC_RECORD_FLAG_ANSWER, 0, 0,
+                    (const uint8_t *) strange, sizeof(strange) - 1);
+        return;
+    }
 
     send_record(link, SC_RECORD_STATUS, SC_RECORD_FLAG_ANSWER, 0, 0,
                 (const uint8_t *) text, (uint32_t) n);
@@ -555,7 +579,8 @@ usage(void)
     fprintf(stderr,
             "usage: link-echo [--no-hello] [--garbage] [--truncate]\n"
             "                 [--oversize] [--no-ticket] [--close CODE]\n"
-            "                 [--flood N] [--pour N] [--stop-reading] "
+            "                 [--flood N] [--pour N] [--stop-reading]\n"
+            "                 [--strange-status] [--unasked-status] "
             "SOCKET\n");
     exit(2);
 }
@@ -569,6 +594,8 @@ parse_options(int argc, char **argv)
         { "truncate", no_argument, &opt.truncate, 1 },
         { "oversize", no_argument, &opt.oversize, 1 },
         { "no-ticket", no_argument, &opt.no_ticket, 1 },
+        { "strange-status", no_argument, &opt.strange_status, 1 },
+        { "unasked-status", no_argument, &opt.unasked_status, 1 },
         { "stop-reading", no_argument, &opt.stop_reading, 1 },
         { "close", required_argument, NULL, 'c' },
         { "flood", required_argument, NULL, 'f' },
