@@ -90,6 +90,15 @@ describe("rosters", () => {
     await alarms("roster-contradicts", rosters.present(first, nothing));
   });
 
+  test("an older one that is only late is none to alarm of", async () => {
+    const { rosters, first, second } = await pinned();
+    await rosters.present(first, nothing);
+    await rosters.present(second, nothing);
+    await rosters.present(first, nothing, 1);
+    assert.equal(rosters.highest!.version, 2);
+    await alarms("roster-contradicts", rosters.present(first, nothing, 2));
+  });
+
   test("a walk with a hole, or with another one in it", async () => {
     const { roster, rosters, first, second } = await pinned();
     const third = await roster({ version: 3, prev: await idOf(second) });

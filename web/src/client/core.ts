@@ -70,6 +70,8 @@ export class Core {
   /** And up to where one was due already. */
   readonly #receipted = new Map<string, number>();
   #connecting = false;
+  /** The version that was pinned when the stream began. */
+  #asked = 0;
   #owner = false;
   /** Another tab has owned the connection. */
   #followed = false;
@@ -220,7 +222,9 @@ export class Core {
 
   /** What the service calls the customer's present roster. */
   async present(stream: Stream, roster: Bytes | undefined): Promise<void> {
-    if (roster) await this.rosters.present(copy(roster), sourceOf(stream));
+    if (roster) {
+      await this.rosters.present(copy(roster), sourceOf(stream), this.#asked);
+    }
     this.checkRoster();
   }
 
@@ -272,6 +276,7 @@ export class Core {
   }
 
   async #serve(stream: Stream, ready: () => void): Promise<boolean> {
+    this.#asked = this.rosters.highest?.version ?? 0;
     stream.on.rosters = (body) =>
       this.unwatched(this.present(stream, decodeRosters(body).rosters[0]?.bytes));
     try {
