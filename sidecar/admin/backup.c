@@ -59,9 +59,9 @@ unfit(int fd)
 static int
 read_limits(struct sc_admin_exchange *exchange, struct sc_backup *backup)
 {
-    const char           *growth = sc_admin_arg(exchange->request,
+    const char           *growth = sc_admin_arg(&exchange->request,
                                                 "max-growth");
-    const char           *seconds = sc_admin_arg(exchange->request,
+    const char           *seconds = sc_admin_arg(&exchange->request,
                                                  "max-seconds");
     struct sc_store_sizes sizes = { .used = 0 };
     uint64_t              n = DEFAULT_SECONDS;

@@ -37,7 +37,7 @@ is_word_of(const char *words, const char *name)
 void
 sc_admin_answer(struct sc_admin_exchange *exchange)
 {
-    const struct sc_admin_request *request = exchange->request;
+    const struct sc_admin_request *request = &exchange->request;
 
     for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {
         if (strcmp(commands[i].verb, request->verb) != 0) {

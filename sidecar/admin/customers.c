@@ -23,7 +23,7 @@ struct change {
 static int
 read_cid(struct sc_admin_exchange *exchange, uint8_t cid[32])
 {
-    const char *text = sc_admin_arg(exchange->request, "cid");
+    const char *text = sc_admin_arg(&exchange->request, "cid");
 
     if (text && sc_cid_read(cid, text, strlen(text))) {
         return 1;
@@ -337,8 +337,8 @@ after_erase(struct sc_service *service, void *data)
 void
 sc_admin_delete(struct sc_admin_exchange *exchange)
 {
-    const char         *cid = sc_admin_arg(exchange->request, "cid");
-    const char         *again = sc_admin_arg(exchange->request, "again");
+    const char         *cid = sc_admin_arg(&exchange->request, "cid");
+    const char         *again = sc_admin_arg(&exchange->request, "again");
     struct change       change;
     struct sc_commit_op op = { .op = {
         .kind = SC_OP_ERASE,
@@ -362,7 +362,7 @@ sc_admin_delete(struct sc_admin_exchange *exchange)
 void
 sc_admin_retention(struct sc_admin_exchange *exchange)
 {
-    const char         *text = sc_admin_arg(exchange->request, "days");
+    const char         *text = sc_admin_arg(&exchange->request, "days");
     uint8_t             cid[32];
     uint64_t            days = SC_KEPT;
     struct sc_commit_op op = { .op = {
@@ -436,7 +436,7 @@ sc_admin_quota(struct sc_admin_exchange *exchange)
         .kind = SC_OP_LIMITS, .limits = { .cid = cid }
     } };
 
-    if (!read_quotas(exchange->request, &op.op)) {
+    if (!read_quotas(&exchange->request, &op.op)) {
         sc_admin_fail(exchange, "bad-request", "A quota is a number above 0, "
                       "none, or default for the service's own.");
         return;

@@ -19,7 +19,7 @@ struct sc_admin;
 struct sc_admin_exchange {
     struct sc_admin               *admin;
     struct sc_service             *service;
-    const struct sc_admin_request *request;
+    struct sc_admin_request        request;  /* as long as it is answered */
     int                            fd;       /* the connection */
     int                            passed;   /* a file that came along, -1 */
     int                            ended;    /* the last line was said */

@@ -55,8 +55,8 @@ sc_admin_invitations(struct sc_admin_exchange *exchange)
 void
 sc_admin_invite(struct sc_admin_exchange *exchange)
 {
-    const char         *days = sc_admin_arg(exchange->request, "days");
-    const char         *label = sc_admin_arg(exchange->request, "label");
+    const char         *days = sc_admin_arg(&exchange->request, "days");
+    const char         *label = sc_admin_arg(&exchange->request, "label");
     uint8_t             invitation[SC_INVITATION_BYTES], name[32];
     char                text[2 * SC_INVITATION_BYTES + 1];
     char                name_text[SC_CID_TEXT + 1];
@@ -105,7 +105,7 @@ sc_admin_invite(struct sc_admin_exchange *exchange)
 void
 sc_admin_revoke(struct sc_admin_exchange *exchange)
 {
-    const char         *text = sc_admin_arg(exchange->request, "name");
+    const char         *text = sc_admin_arg(&exchange->request, "name");
     uint8_t             name[32];
     enum sc_error_code  code;
     struct sc_commit_op op = { .op = {

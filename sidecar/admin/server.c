@@ -262,7 +262,7 @@ sc_admin_apply(struct sc_admin_exchange *exchange, struct sc_commit_op *op)
     };
 
     apply.call.data = &apply;
-    op->data = &apply;
+    op->data = &apply;    /* cppcheck-suppress autoVariables ; until it is done */
     op->done = on_applied;
 
     return run_call(exchange->admin, &apply.call) == 0 ? op->op.error
@@ -356,10 +356,9 @@ read_line(int fd, char line[SC_ADMIN_REQUEST_MAX], int *passed)
 static void
 converse(struct sc_admin_exchange *exchange)
 {
-    struct sc_admin_request request;
-    char                    line[SC_ADMIN_REQUEST_MAX];
-    const char             *wrong;
-    size_t                  n;
+    char        line[SC_ADMIN_REQUEST_MAX];
+    const char *wrong;
+    size_t      n;
 
     n = read_line(exchange->fd, line, &exchange->passed);
     if (n == 0) {
@@ -367,7 +366,7 @@ converse(struct sc_admin_exchange *exchange)
     }
 
     wrong = memchr(line, '\n', n) == line + n - 1 || n == sizeof(line)
-            ? sc_admin_request_parse(line, n, &request)
+            ? sc_admin_request_parse(line, n, &exchange->request)
             : "There is more than one line.";
 
     if (wrong) {
@@ -375,7 +374,6 @@ converse(struct sc_admin_exchange *exchange)
         return;
     }
 
-    exchange->request = &request;
     sc_admin_answer(exchange);
 
     if (!exchange->ended) {

@@ -5,6 +5,7 @@
  * words make which; the others have files of their own.
  */
 
+#include <ctype.h>
 #include <getopt.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -115,7 +116,7 @@ usage(FILE *to)
         n = snprintf(left, sizeof(left), "%s%s%s", commands[i].words,
                      *commands[i].needed ? " " : "", commands[i].needed);
         for (p = left + strlen(commands[i].words); *p; p++) {
-            *p = *p >= 'a' && *p <= 'z' ? (char) (*p - 0x20) : *p;
+            *p = (char) toupper((unsigned char) *p);
         }
         fprintf(to, "  %s%*s %s\n", left, n < 34 ? 34 - n : 1, "",
                 commands[i].help);
@@ -179,7 +180,7 @@ request_of(const struct command *command, const struct sc_ctl *ctl,
     size_t      n;
     int         i = 0;
 
-    strcpy(request, command->verb);
+    snprintf(request, SC_ADMIN_REQUEST_MAX, "%s", command->verb);
 
     for ( ; *needed; needed += n + strspn(needed + n, " ")) {
         n = strcspn(needed, " ");

@@ -282,7 +282,7 @@ check_positions(struct sc_checking *checking, uint64_t number,
 {
     struct sc_block block;
     struct sc_entry entry;
-    uint64_t        position = row->earliest;
+    uint64_t        position = row->earliest, at;
     size_t          i;
 
     while (position <= row->head) {
@@ -293,20 +293,19 @@ check_positions(struct sc_checking *checking, uint64_t number,
             return;
         }
 
-        for (i = 0; i < block.n; i++) {
+        for (i = 0, at = block.first; i < block.n; i++, at++) {
             if (sc_entry_at(checking->txn, block.places[i], &entry)
-                && (entry.customer != number
-                    || entry.position != block.first + i))
+                && (entry.customer != number || entry.position != at))
             {
                 sc_check_found(checking, "customer %llu: position %llu leads "
                                "to another message",
                                (unsigned long long) number,
-                               (unsigned long long) (block.first + i));
+                               (unsigned long long) at);
                 return;
             }
         }
 
-        position = block.first + block.n;
+        position = at;
         sc_check_step(checking);
     }
 }

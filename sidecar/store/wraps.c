@@ -240,7 +240,7 @@ static int
 next_row(struct sc_txn *txn, struct sc_op *op, struct sc_bytes *value)
 {
     struct sc_walk *walk = sc_walk_open(txn, SC_DB_WRAPS);
-    struct sc_bytes key;
+    struct sc_bytes key = { NULL, 0 };
     int             more = 0;
 
     if (walk != NULL) {

@@ -162,6 +162,41 @@ test_peer_refused(void **state)
     assert_int_equal(WEXITSTATUS(apart(hello_as_nobody)), 0);
 }
 
+/* Started as root with a user, it reads root's key file and is that user. */
+static void
+test_user(void **state)
+{
+    char  path[128], line[256];
+    int   mine = 0;
+    FILE *status;
+
+    (void) state;
+
+    if (geteuid() != 0) {
+        return;
+    }
+
+    append_conf("[service]\nuser = nobody\n");
+    assert_int_equal(chown(D.dir, NOBODY, NOBODY), 0);
+    daemon_start(&D);
+
+    snprintf(path, sizeof(path), "/proc/%d/status", (int) D.pid);
+    status = fopen(path, "r");
+    assert_non_null(status);
+    while (fgets(line, sizeof(line), status) != NULL) {
+        mine += strcmp(line, "Uid:\t65534\t65534\t65534\t65534\n") == 0
+                || strcmp(line, "Groups:\t65534 \n") == 0
+                || strcmp(line, "Seccomp:\t2\n") == 0;
+    }
+    fclose(status);
+    assert_int_equal(mine, 3);
+
+    /* And again, with the store and root's key file there. */
+    daemon_stop(&D);
+    daemon_start(&D);
+    assert_false(log_has(&D, "runs as root"));
+}
+
 /* As systemd starts it: the socket is descriptor 3, and stays its own. */
 static pid_t
 spawn_activated(int listener, const char *notify)
@@ -256,6 +291,7 @@ main(void)
         cmocka_unit_test(test_drop),
         cmocka_unit_test(test_peers),
         DAEMON_TEST(test_peer_refused),
+        DAEMON_TEST(test_user),
         DAEMON_TEST(test_activation),
     };
 
