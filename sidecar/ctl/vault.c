@@ -9,8 +9,10 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <pwd.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -128,6 +130,59 @@ rotate(const struct sc_ctl *ctl, const char *file, struct sc_vault *vault)
 }
 
 
+/* Two at once would each write the file without the other's key: the folder
+ * is locked, since the file itself is replaced.  The lock, or -1. */
+static int
+lock_folder(const char *file)
+{
+    char  folder[PATH_MAX];
+    char *slash;
+    int   fd;
+
+    snprintf(folder, sizeof(folder), "%s", file);
+    slash = strrchr(folder, '/');
+    if (slash) {
+        slash[slash == folder] = '\0';
+    } else {
+        strcpy(folder, ".");
+    }
+
+    fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) == 0) {
+        return fd;
+    }
+
+    sc_ctl_complain("%s: %s", folder,
+                    fd >= 0 && errno == EWOULDBLOCK
+                    ? "another rotation is under way" : strerror(errno));
+    if (fd >= 0) {
+        (void) close(fd);
+    }
+
+    return -1;
+}
+
+
+static int
+rotate_alone(const struct sc_ctl *ctl, const char *file)
+{
+    struct sc_vault *vault;
+    char             why[512];
+    int              lock = lock_folder(file), rc;
+
+    if (lock < 0) {
+        return SC_CTL_FAILED;
+    }
+
+    vault = sc_vault_load(file, why, sizeof(why));
+    rc = vault ? rotate(ctl, file, vault) : sc_ctl_complain("%s", why);
+    sc_vault_free(vault);
+    (void) close(lock);
+
+    return rc;
+}
+
+
 static int
 with_config(const struct sc_ctl *ctl, struct sc_config *config)
 {
@@ -166,8 +221,6 @@ int
 sc_ctl_vault_rotate(const struct sc_ctl *ctl)
 {
     struct sc_config config;
-    struct sc_vault *vault;
-    char             why[512];
     int              rc;
 
     if (ctl->argc != 0) {
@@ -176,10 +229,7 @@ sc_ctl_vault_rotate(const struct sc_ctl *ctl)
 
     rc = with_config(ctl, &config);
     if (rc == SC_CTL_OK) {
-        vault = sc_vault_load(config.vault_key, why, sizeof(why));
-        rc = vault ? rotate(ctl, config.vault_key, vault)
-                   : sc_ctl_complain("%s", why);
-        sc_vault_free(vault);
+        rc = rotate_alone(ctl, config.vault_key);
     }
 
     sc_config_free(&config);

@@ -7,6 +7,8 @@
 
 #include "people.h"
 
+#include <sys/file.h>
+
 #include "invitation.h"
 #include "socket.h"
 #include "store/db.h"
@@ -400,7 +402,9 @@ test_vault(void **state)
 {
     struct owner  o;
     struct client owner;
+    struct stat   before, after;
     char          key[128], kept[160], path[192];
+    int           folder;
 
     (void) state;
 
@@ -411,6 +415,16 @@ test_vault(void **state)
     /* The account record lies there as it is, and wraps do not. */
     assert_true(store_has("SCA1"));
     assert_false(store_has("SCK1"));
+
+    /* While another one is at it, nothing is changed. */
+    folder = open(D.dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    assert_int_equal(flock(folder, LOCK_EX), 0);
+    assert_int_equal(stat(key, &before), 0);
+    assert_int_equal(ctl("vault rotate"), 1);
+    says("another rotation is under way");
+    assert_int_equal(stat(key, &after), 0);
+    assert_int_equal(after.st_ino, before.st_ino);
+    close(folder);
 
     CTL_OK("-j vault rotate");
     says("\"resealed\":5");
