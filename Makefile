@@ -254,7 +254,7 @@ PORT ?= 8080
 # --- tests -------------------------------------------------------------------
 
 TEST_PARTS := test-unit test-third test-differential test-model test-memory test-crash test-restart \
-              test-nginx test-web test-browser hostile
+              test-nginx test-web test-browser hostile test-canary
 
 .PHONY: test
 test: ## run all tests; the last line is N passed, N failed
@@ -484,6 +484,10 @@ HOSTILE := $(BUILD)/.deps-test asan all $(BUILD)/hostile/.controls \
 .PHONY: hostile
 hostile: $(HOSTILE) ## attacks by a hostile service, each with a control; build/hostile.html
 	@cd web && $(abspath $(NODE)) hostile.mjs run
+
+.PHONY: test-canary
+test-canary: $(BUILD)/.deps-test all $(FRAMES_TS) ## search memory, cores, database, logs and traffic for every secret of a run
+	@cd web && $(abspath $(NODE)) hostile.mjs canary
 
 # libFuzzer wants clang; what it finds new goes to build/fuzz.
 SECONDS ?= 60

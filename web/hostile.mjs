@@ -3,6 +3,7 @@
 //   node hostile.mjs build    the test builds, each without one named defence:
 //                             build/hostile/control/NAME/
 //   node hostile.mjs run ...  the attacks, in Chromium or (firefox) Firefox
+//   node hostile.mjs canary   the search of everything that the service has
 //
 // A test build is made of the product's source in which t/hostile/defences.ts
 // has put one passage in the place of another.
@@ -61,7 +62,7 @@ async function control(table, name, defence) {
 }
 
 async function bundle() {
-  const entries = ["main.ts", "defences.ts"].map((name) => join(from, name));
+  const entries = ["main.ts", "canary.ts", "defences.ts"].map((name) => join(from, name));
   await mkdir(to, { recursive: true });
   await bundleForNode(entries, to);
 }
@@ -82,4 +83,9 @@ async function run() {
   await import(join(to, "main.mjs"));
 }
 
-await { build, run }[process.argv[2]]();
+async function canary() {
+  await bundle();
+  await import(join(to, "canary.mjs"));
+}
+
+await { build, run, canary }[process.argv[2]]();

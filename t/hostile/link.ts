@@ -122,6 +122,7 @@ class Pair {
   #read(from: Socket, to: Socket, way: "toClient" | "toService"): void {
     let held = Buffer.alloc(0);
     from.on("data", (chunk: Buffer) => {
+      this.#hostile.tap?.(chunk);
       held = Buffer.concat([held, chunk]);
       for (let next = takeRecord(held); next; next = takeRecord(held)) {
         held = held.subarray(HEADER + next.payload.length);
@@ -186,6 +187,8 @@ function noteRole(stream: Stream, bytes: Bytes): void {
 }
 
 export class HostileLink {
+  /** Gets all bytes as they come. */
+  tap: ((bytes: Buffer) => void) | undefined;
   readonly #plays = new Set<Play>();
   readonly #pairs = new Set<Pair>();
   #server: Server | undefined;

@@ -117,10 +117,12 @@ function locations(folder: string): string {
 export interface StageOptions {
   /** The sealchatd of t/hostile/without.c, with this in its environment. */
   readonly sidecarEnv?: Record<string, string>;
+  readonly sanitized?: boolean;
+  readonly logLevel?: string;
 }
 
 export async function startStage(
-  { sidecarEnv }: StageOptions = {},
+  { sidecarEnv, sanitized, logLevel }: StageOptions = {},
 ): Promise<Stage> {
   const demo = join(repository(), "web", "demo");
   const folder = await mkdtemp(join(tmpdir(), "sealchat-stage-"));
@@ -143,6 +145,8 @@ export async function startStage(
     link: join(folder, "hostile.sock"),
     locations: locations(folder),
     servers: servers(port, folder),
+    ...(sanitized === undefined ? {} : { sanitized }),
+    ...(logLevel ? { logLevel } : {}),
     ...(sidecarEnv ? { sidecar: WITHOUT, sidecarEnv, sanitized: false } : {}),
   });
   return new Stage(

@@ -18,6 +18,8 @@ export interface ServiceOptions {
   /** The programs under address and undefined sanitizers: true by default. */
   readonly sanitized?: boolean;
   readonly registration?: "open" | "off";
+  /** Of sealchatd: info by default. */
+  readonly logLevel?: string;
   /** Another sealchatd than the build's, and what is in its environment. */
   readonly sidecar?: string;
   readonly sidecarEnv?: Record<string, string>;
@@ -38,6 +40,7 @@ export interface RunningService {
   /** Of the chat, without the query. */
   readonly url: string;
   readonly folder: string;
+  readonly sidecarPid: number | undefined;
   /** Ends sealchatd, at once unless another signal is named. */
   killSidecar(signal?: "SIGKILL" | "SIGTERM"): Promise<void>;
   startSidecar(): Promise<void>;
@@ -108,6 +111,10 @@ class Service implements RunningService {
     // A Unix socket's path has at most 107 bytes: not under a long TMPDIR.
     const parent = tmpdir().length < 60 ? tmpdir() : "/tmp";
     this.folder = options.folder ?? mkdtempSync(join(parent, "sealchat-"));
+  }
+
+  get sidecarPid(): number | undefined {
+    return this.#sidecar?.pid;
   }
 
   async start(): Promise<void> {
@@ -201,6 +208,7 @@ class Service implements RunningService {
     // nginx leaves its pools to the end of the process.
     const leaks = name === "nginx" ? "detect_leaks=0:" : "";
     const child = spawn(program, args, {
+      cwd: this.folder,
       stdio: ["ignore", out, out],
       env: {
         ...process.env,
@@ -269,7 +277,7 @@ class Service implements RunningService {
       "first_bytes = none",
       "first_messages = none",
       "[log]",
-      "level = info",
+      `level = ${this.#options.logLevel ?? "info"}`,
       `file = ${this.folder}/sealchatd.log`,
       "",
     ].join("\n");
