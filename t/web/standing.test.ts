@@ -259,5 +259,6 @@ describe("a device that was removed", () => {
     }));
     const now = (await s.records()).find((r) => r.id === hello.id)!;
     assert.equal(now.delivery, "sending");
+    assert.deepEqual(s.shown(), ["hello: fine"], "nor is there anything to show");
   });
 });

@@ -107,7 +107,9 @@ export class View {
         waitingSince = theirs ? (waitingSince ?? time) : undefined;
       }
       if (closed) waitingSince = undefined;
-      if (kind !== BodyKind.text && !mark) continue;
+      // A receipt that does not count has nothing to show.
+      const empty = kind > BodyKind.text && mark === "removed-device";
+      if ((kind !== BodyKind.text && !mark) || empty) continue;
       messages.push(this.#message(record));
       if (theirs && position > read) unread++;
     }

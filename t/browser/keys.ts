@@ -1,14 +1,18 @@
-// The life of an account's keys at the screen: a new password, a device that is
-// lost, an account that is recovered by the code on paper.
+// The life of an account's keys at the screen, told once for both browsers: a
+// new password, a device that is lost, an account that is recovered by the code
+// on paper.
 
 import assert from "node:assert/strict";
-import { after, before, describe, test } from "node:test";
+import { after, before, describe } from "node:test";
 
-import type { Browser } from "playwright-core";
+import type { Page } from "playwright-core";
 
-import { gallery, newPerson, openBrowser, until } from "./browser.ts";
+import { gallery, until } from "./browser.ts";
+import type { EngineName, Part, Tab } from "./driver.ts";
+import { openEngine, type Engine } from "./engine.ts";
 import { Customer, type Kit } from "./people.ts";
 import { startSite, type Site } from "./site.ts";
+import { steps } from "./steps.ts";
 import { nodeVisitor, type NodeVisitor } from "./visitors.ts";
 
 const ACCOUNT = "hello@kiln-and-tide.example";
@@ -16,23 +20,25 @@ const FIRST = "salt glaze on a grey morning";
 const SECOND = "a kiln that was never lit twice";
 const THIRD = "forty bowls and one cracked jug";
 
-let browser: Browser;
+let engine: Engine;
 let site: Site;
-let desk: Customer;
-let tablet: Customer;
+let desk: Customer<Tab>;
+let tablet: Customer<Tab>;
 let visitor: NodeVisitor;
 let kit: Kit;
 
-async function newInbox(): Promise<Customer> {
-  const person = await newPerson(browser);
-  await person.grantPermissions(["clipboard-read", "clipboard-write"]);
-  const page = await person.newPage();
+async function newInbox(): Promise<Customer<Tab>> {
+  const page = await (await engine.newPerson()).newPage();
   await page.goto(`${site.chat}/inbox.html`);
   return new Customer(page);
 }
 
-before(async () => {
-  browser = await openBrowser();
+/** One picture of each screen will do. */
+async function picture(of: Customer<Tab>, name: string): Promise<void> {
+  if (engine.name === "chromium") await gallery(of.page as Page, name);
+}
+
+async function begin(): Promise<void> {
   site = await startSite();
   desk = await newInbox();
   kit = await desk.createAccount(ACCOUNT, FIRST, 2);
@@ -44,37 +50,33 @@ before(async () => {
   tablet = await newInbox();
   await tablet.fillLogin(kit, FIRST);
   await tablet.confirmDevices();
-});
+}
 
-after(async () => {
-  visitor?.chat.close();
-  await browser?.close();
-  await site?.stop();
-});
-
-const field = (of: Customer, label: string) =>
+const field = (of: Customer<Tab>, label: string): Part =>
   of.page.getByLabel(label, { exact: true });
 
-async function toSettings(of: Customer): Promise<void> {
+async function toSettings(of: Customer<Tab>): Promise<void> {
   await of.page.goto(`${site.chat}/inbox.html#/details`);
-  await of.page.getByRole("heading", { name: "Security" }).waitFor();
+  await of.page.locator("h2", { hasText: "Security" }).waitFor();
 }
 
 /** Of the line that is to go on the site. */
-async function leastGeneration(of: Customer): Promise<string | undefined> {
+async function leastGeneration(of: Customer<Tab>): Promise<string | undefined> {
   await of.button("Open the inbox").waitFor();
   const line = await of.page.getByLabel("Snippet", { exact: true }).innerText();
   return /data-min-generation="(\d+)"/.exec(line)?.[1];
 }
 
-describe("a new password", () => {
-  test("is set with the old one; the new line for the site follows", async () => {
+function story(): void {
+  const step = steps();
+
+  step("a new password is set with the old one; the new line for the site follows", async () => {
     await toSettings(desk);
-    await gallery(desk.page, "settings-security");
+    await picture(desk, "settings-security");
     await desk.page.getByText("Let others check your chat").click();
     const record = await desk.page.getByLabel("TXT record", { exact: true }).innerText();
     assert.equal(record, `v=sealchat1 cid=${kit.cid} min-generation=1`);
-    await gallery(desk.page, "settings-publish");
+    await picture(desk, "settings-publish");
     await desk.button("Change the password").click();
     await field(desk, "Present password").fill("not this one");
     await field(desk, "New password").fill("short");
@@ -83,19 +85,19 @@ describe("a new password", () => {
     await field(desk, "New password").fill(SECOND);
     await desk.button("Change the password").click();
     await desk.page.getByText("That is not the password").waitFor();
-    await gallery(desk.page, "change-password");
+    await picture(desk, "change-password");
     await field(desk, "Present password").fill(FIRST);
     await desk.button("Change the password").click();
     assert.equal(await leastGeneration(desk), "2");
-    await gallery(desk.page, "change-password-snippet");
+    await picture(desk, "change-password-snippet");
     await desk.button("Open the inbox").click();
   });
 
-  test("is asked for once on the other device", async () => {
+  step("it is asked for once on the other device", async () => {
     await visitor.says("And how long does it take?");
     const ask = tablet.page.getByText("Your account was changed on another device");
     await ask.waitFor();
-    await gallery(tablet.page, "locked");
+    await picture(tablet, "locked");
     await field(tablet, "Password").fill(FIRST);
     await tablet.button("Open new messages").click();
     await tablet.page.getByText("That does not open the account").waitFor();
@@ -106,13 +108,11 @@ describe("a new password", () => {
     await tablet.showsExactly(
       ["Do you ship to Norway?", "And how long does it take?"]);
   });
-});
 
-describe("a lost device", () => {
-  test("is removed, with a new password and a new kit", async () => {
+  step("a lost device is removed, with a new password and a new kit", async () => {
     await toSettings(desk);
-    await desk.page.getByRole("button", { name: /^Remove Device/ }).click();
-    await gallery(desk.page, "remove-device");
+    await desk.page.locator(".devices button").click();
+    await picture(desk, "remove-device");
     await field(desk, "Present password").fill(SECOND);
     await field(desk, "New password").fill(THIRD);
     await desk.button("Continue").click();
@@ -125,19 +125,17 @@ describe("a lost device", () => {
     assert.equal(await desk.deviceCount(), 1);
 
     await tablet.page.getByText("This device was removed").waitFor();
-    await gallery(tablet.page, "device-removed");
+    await picture(tablet, "device-removed");
     await field(tablet, "Password").fill(SECOND);
     await tablet.button("Add this device again").click();
     await tablet.page.getByText("That does not open the account").waitFor();
   });
-});
 
-describe("an account that nobody can open any more", () => {
-  test("is recovered by the code on paper, history and all", async () => {
+  step("an account is recovered by the code on paper, history and all", async () => {
     const found = await newInbox();
     await found.button("Log in to an account that you have").click();
     await found.button("Recover with the code").click();
-    await gallery(found.page, "recover");
+    await picture(found, "recover");
     await field(found, "Account").fill(kit.account);
     await field(found, "Chat code").fill(kit.cid);
     await field(found, "Recovery code").fill(kit.recoveryCode.replace(/.$/, ""));
@@ -148,7 +146,7 @@ describe("an account that nobody can open any more", () => {
     await found.button("Continue").click();
     await found.page.getByText("1 device").waitFor();
     await found.page.getByText("2 times").waitFor();
-    await gallery(found.page, "recover-confirm");
+    await picture(found, "recover-confirm");
     await found.button("Yes, go on").click();
     await found.page.locator("[data-kit]").first().waitFor();
     const fresh = await found.readKit();
@@ -167,4 +165,21 @@ describe("an account that nobody can open any more", () => {
 
     await desk.page.getByText("This device was removed").waitFor();
   });
-});
+}
+
+export function tellOfKeys(name: EngineName): void {
+  describe(`keys in ${name}`, () => {
+    before(async () => {
+      engine = await openEngine(name);
+      await begin();
+    });
+
+    after(async () => {
+      visitor?.chat.close();
+      await engine?.close();
+      await site?.stop();
+    });
+
+    story();
+  });
+}

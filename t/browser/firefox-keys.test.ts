@@ -1,0 +1,3 @@
+import { tellOfKeys } from "./keys.ts";
+
+tellOfKeys("firefox");
