@@ -17,7 +17,7 @@ export interface ServiceOptions {
   readonly origin?: string;
   /** The programs under address and undefined sanitizers: true by default. */
   readonly sanitized?: boolean;
-  readonly registration?: "open" | "off";
+  readonly registration?: "open" | "off" | "invitation";
   /** Of sealchatd: info by default. */
   readonly logLevel?: string;
   /** Another sealchatd than the build's, and what is in its environment. */
@@ -49,6 +49,8 @@ export interface RunningService {
   startNginx(): Promise<void>;
   /** Starts nginx's workers anew with the same configuration. */
   reload(): Promise<void>;
+  /** What sealchatctl answers, in JSON: one object a line. */
+  ctl(...words: string[]): Record<string, unknown>[];
   /** Ends everything.  Rejects if a sanitizer had anything to say, or a
    * process did not end as it should. */
   stop(): Promise<void>;
@@ -150,6 +152,13 @@ class Service implements RunningService {
     const nginx = this.#nginx;
     this.#nginx = undefined;
     if (nginx) await end(nginx, "SIGTERM");
+  }
+
+  ctl(...words: string[]): Record<string, unknown>[] {
+    const program = join(this.#build, "sealchatctl");
+    const options = ["-c", join(this.folder, "sealchatd.conf"), "-j"];
+    return execFileSync(program, [...options, ...words], { encoding: "utf8" })
+      .trim().split("\n").map((line) => JSON.parse(line) as Record<string, unknown>);
   }
 
   async reload(): Promise<void> {

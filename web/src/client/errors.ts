@@ -14,6 +14,7 @@ export type ClientErrorCode =
   | "bad-cid" // not 43 characters of base64url
   | "bad-secret-key" // mistyped: its checksum does not hold
   | "bad-recovery-code" // likewise
+  | "bad-invitation" // not 32 hexadecimal digits
   | "bad-text" // empty, or above 16 KiB of UTF-8
   | "wrong-credentials" // name, password or Secret Key: not told which
   | "account-taken"

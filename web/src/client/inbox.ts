@@ -149,7 +149,8 @@ export class CustomerInbox implements Inbox {
     const { setUp, kit } = await account.register({
       ...options,
       account: nameOf(options.account),
-      invitation: this.#options.invitation,
+      invitation: options.invitation === undefined
+        ? this.#options.invitation : invitationOf(options.invitation),
       platform: this.#platform,
       address: this.#options.service,
     });
@@ -575,6 +576,12 @@ async function secretKeyOf(text: string): Promise<Bytes> {
   const secretKey = await readSecret(text, SECRET_KEY_BYTES);
   if (secretKey) return secretKey;
   throw new ClientError("bad-secret-key", "The Secret Key is mistyped.");
+}
+
+function invitationOf(text: string): Bytes {
+  const digits = text.trim().toLowerCase();
+  if (/^[0-9a-f]{32}$/.test(digits)) return fromHex(digits);
+  throw new ClientError("bad-invitation", "An invitation has 32 hexadecimal digits.");
 }
 
 function nameOf(text: string): string {

@@ -179,6 +179,8 @@ export interface Inbox {
     account: string;
     password: string;
     suite: 1 | 2;
+    /** An operator's invitation: 32 hexadecimal digits. */
+    invitation?: string;
     progress?: (step: string) => void;
   }): Promise<RecoveryKit>;
   /**

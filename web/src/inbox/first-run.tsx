@@ -4,6 +4,7 @@
 import type { ComponentChildren } from "preact";
 import { useState } from "preact/hooks";
 
+import { ClientError } from "../client/errors.ts";
 import type { Inbox, RecoveryKit } from "../client/types.ts";
 import { Check, Mark, Warning } from "../ui/icons.tsx";
 import { SiteCheck } from "./check.tsx";
@@ -52,6 +53,8 @@ function Create(props: { inbox: Inbox; made: (kit: RecoveryKit) => void }) {
   const [account, setAccount] = useState("");
   const [password, setPassword] = useState("");
   const [suite, setSuite] = useState<1 | 2>(2);
+  // Undefined until the service asks for one.
+  const [invitation, setInvitation] = useState<string>();
   const [step, setStep] = useState<string>();
   const [problem, setProblem] = useState<string>();
   const busy = step !== undefined;
@@ -70,10 +73,14 @@ function Create(props: { inbox: Inbox; made: (kit: RecoveryKit) => void }) {
           account: account.trim().toLowerCase(),
           password,
           suite,
+          ...(invitation?.trim() ? { invitation } : {}),
           progress: (name) => setStep(stepWords(name)),
         }),
       );
     } catch (error) {
+      if (error instanceof ClientError && error.code === "registration-closed") {
+        setInvitation(invitation ?? "");
+      }
       setProblem(failureWords(error));
     } finally {
       setStep(undefined);
@@ -110,6 +117,19 @@ function Create(props: { inbox: Inbox; made: (kit: RecoveryKit) => void }) {
             : `At least ${PASSWORD_MIN} characters. A short sentence is easy to keep in mind.`
         }
       />
+      {invitation !== undefined && (
+        <Field
+          label="Invitation"
+          name="invitation"
+          autocomplete="off"
+          value={invitation}
+          change={setInvitation}
+          disabled={busy}
+          code
+          optional
+          hint="From whoever runs the service; it holds once."
+        />
+      )}
       <details class="experts">
         <summary>For experts: kind of keys</summary>
         <label>

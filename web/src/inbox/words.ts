@@ -13,12 +13,14 @@ const failures: Record<ClientErrorCode, string> = {
     "The Secret Key has a typing mistake. Compare it with your recovery kit.",
   "bad-recovery-code":
     "The recovery code has a typing mistake. Compare it with your recovery kit.",
+  "bad-invitation":
+    "An invitation consists of 32 digits and letters from a to f. Compare it with what you were sent.",
   "bad-text": "A message has to have some text, and at most 16,384 bytes of it.",
   "wrong-credentials":
     "The account, password, Secret Key or chat code is not right. Compare them with your recovery kit; which one differs is not told to anybody.",
   "account-taken": "This account name is taken. Choose another one.",
   "registration-closed":
-    "This service takes no new accounts. Ask whoever runs it for an invitation.",
+    "This service takes no new account without an invitation that holds. If you have one, enter it; otherwise ask whoever runs the service.",
   "not-here":
     "This service does not know that chat code. Check the address of this page and the code.",
   "bad-kdf":
