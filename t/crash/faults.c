@@ -5,10 +5,14 @@
  * answered with STORED is lost.
  */
 
+#define _GNU_SOURCE              /* unshare() */
+
 #include "../unit/people.h"
 
 #include <fcntl.h>
+#include <sched.h>
 #include <sys/mman.h>
+#include <sys/mount.h>
 #include <sys/resource.h>
 
 #include "store/db.h"
@@ -576,35 +580,35 @@ large_letter(struct letter *letter)
     chain_add(&C, letter);
 }
 
-/* A store that has no room refuses messages and nothing else. */
 static void
-test_map_full(void **state)
+configure(const char *map_size)
 {
-    struct client         visitor, c;
-    struct letter        *over;
-    struct sc_frame_error error;
-    struct answer         a;
-    FILE                 *f = fopen(D.conf, "w");
-
-    (void) state;
+    FILE *f = fopen(D.conf, "w");
 
     assert_non_null(f);
     fprintf(f, "[service]\norigin = %s\nregistration = open\n"
             "[link]\nlisten = %s\nmode = 0600\n"
-            "[store]\npath = %s/store\nmap_size = 64m\n"
+            "[store]\npath = %s/store\nmap_size = %s\n"
             "[quotas]\nfirst_bytes = none\nfirst_messages = none\n"
             "[log]\nlevel = debug\nfile = %s\n",
-            ORIGIN, D.sock, D.dir, D.log);
+            ORIGIN, D.sock, D.dir, map_size, D.log);
     fclose(f);
-    begin();
-    customer_and_visitor(&visitor);
+}
+
+/* Until messages are refused; the stream stays, and says the same again. */
+static void
+fill(struct client *visitor)
+{
+    struct letter        *over;
+    struct sc_frame_error error;
+    struct answer         a;
 
     for ( ;; ) {
         assert_true(n_letters < LETTERS_MAX);
         over = &letters[n_letters];
         large_letter(over);
-        ask_send(&visitor, over);
-        assert_true(next_frame(&visitor, &a, PATIENCE));
+        ask_send(visitor, over);
+        assert_true(next_frame(visitor, &a, PATIENCE));
         if (a.frame.type != SC_FRAME_STORED) {
             break;
         }
@@ -617,10 +621,100 @@ test_map_full(void **state)
     assert_int_equal(error.code, SC_E_STORAGE_FULL);
     answer_free(&a);
     assert_true(n_letters > 100);
+    assert_true(log_has(&D, "no room for messages"));
 
-    /* The stream stays, and says the same again. */
-    ask_send(&visitor, over);
-    expect_error(&visitor, SC_E_STORAGE_FULL);
+    ask_send(visitor, over);
+    expect_error(visitor, SC_E_STORAGE_FULL);
+}
+
+static void
+expect_done(struct client *c)
+{
+    struct answer a = expect_frame(c, SC_FRAME_DONE);
+
+    answer_free(&a);
+}
+
+/* A new session can write once what was deleted has left. */
+static void
+write_again(void)
+{
+    struct client  visitor;
+    struct visitor v;
+    struct chain   chain = { .seq = 0 };
+    struct letter  letter;
+    struct answer  a;
+    int            stored = 0;
+
+    visitor_make(&v, &O);
+    visitor_login(&visitor, &P, &O, &v);
+    letter_make(&letter, &O, &v, NULL, &chain);
+
+    for (int i = 0; i < PATIENCE / 20 && !stored; i++) {
+        ask_send(&visitor, &letter);
+        assert_true(next_frame(&visitor, &a, PATIENCE));
+        stored = a.frame.type == SC_FRAME_STORED;
+        answer_free(&a);
+        nap(20);
+    }
+
+    assert_true(stored);
+    client_close(&visitor);
+}
+
+/* Cursors, an account, everything deleted: all of it is durable. */
+static void
+use_the_reserve(void)
+{
+    struct client device, owner, visitor;
+    struct owner  next = O;
+
+    device_login(&device, &P, &O, 0);
+    ask_ack(&device, device.head);
+    nap(400);
+    owner_login(&owner, &P, &O, SC_ROLE_PASSWORD);
+    owner_next(&next, 1);
+    ask_account_put(&owner, &next);
+    expect_done(&owner);
+    finish();
+
+    begin();
+    device_login(&device, &P, &O, 0);
+    assert_int_equal(device.cursor, n_letters);
+    client_close(&device);
+    O = next;
+    owner_login(&owner, &P, &O, SC_ROLE_PASSWORD);
+    visitor_login(&visitor, &P, &O, &V);
+    assert_int_equal(visitor.seq, n_letters);
+    ASK(&visitor, delete, .sid = V.sid);
+    expect_done(&visitor);
+    expect_close(&visitor, 1008, "session-deleted");
+    write_again();
+
+    ASK(&owner, delete, .sid = O.account_id);
+    expect_done(&owner);
+    expect_close(&owner, 1008, "account-deleted");
+    peer_close(&P);
+    daemon_kill(&D);
+    begin();
+    client_open(&owner, &P, O.cid);
+    ask_auth(&owner, SC_ROLE_PASSWORD, O.account_id, O.login.sk, NULL, 0);
+    expect_error(&owner, SC_E_NOT_HERE);
+    finish();
+}
+
+/* A store that has no room refuses messages and nothing else. */
+static void
+test_map_full(void **state)
+{
+    struct client visitor, c;
+
+    (void) state;
+
+    configure("64m");
+    begin();
+    customer_and_visitor(&visitor);
+    fill(&visitor);
     device_login(&c, &P, &O, 0);
     client_close(&c);
     read_all_back();
@@ -630,7 +724,48 @@ test_map_full(void **state)
     begin();
     visitor_login(&visitor, &P, &O, &V);
     assert_int_equal(visitor.seq, n_letters);
-    finish();
+    client_close(&visitor);
+    use_the_reserve();
+}
+
+/* The same on a file system of 128 MiB on which not a byte is free. */
+static void
+test_disk_full(void **state)
+{
+    static const char zeros[65536];
+    struct client     visitor;
+    char              path[96];
+    size_t            n = sizeof(zeros);
+    int               fd;
+
+    (void) state;
+
+    snprintf(path, sizeof(path), "%s/store", D.dir);
+    if (mkdir(path, 0700) != 0 || unshare(CLONE_NEWNS) != 0
+        || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) != 0
+        || mount("tmpfs", path, "tmpfs", 0, "size=128m") != 0)
+    {
+        print_message("# not allowed to mount\n");
+        return;
+    }
+
+    configure("1g");
+    begin();
+    customer_and_visitor(&visitor);
+    fill(&visitor);
+
+    snprintf(path, sizeof(path), "%s/store/filler", D.dir);
+    fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+    assert_true(fd >= 0);
+    while (n > 0) {
+        n /= write(fd, zeros, n) == (ssize_t) n ? 1 : 2;
+    }
+    close(fd);
+
+    read_all_back();
+    use_the_reserve();
+    snprintf(path, sizeof(path), "%s/store", D.dir);
+    assert_int_equal(umount2(path, MNT_DETACH), 0);
 }
 
 int
@@ -646,6 +781,7 @@ main(void)
         cmocka_unit_test_setup_teardown(test_clock_jumps, setup, teardown),
         cmocka_unit_test_setup_teardown(test_retention, setup, teardown),
         cmocka_unit_test_setup_teardown(test_map_full, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_disk_full, setup, teardown),
     };
 
     if (sodium_init() < 0) {
