@@ -239,7 +239,11 @@ ngx_http_sealchat_page_prometheus(ngx_buf_t *b,
 }
 
 
-/* the families of one sidecar that none before it has, as all have them */
+/*
+ * The families of one sidecar that none before it has, as all have them.  The
+ * first block of a family counts: so no line is told twice, which is what the
+ * buffer has room for.
+ */
 
 static void
 ngx_http_sealchat_page_families(ngx_buf_t *b, ngx_array_t *answers,
@@ -253,6 +257,12 @@ ngx_http_sealchat_page_families(ngx_buf_t *b, ngx_array_t *answers,
     text = answer[i].text;
 
     while (ngx_http_sealchat_page_block(&text, &name, &block)) {
+
+        (void) ngx_http_sealchat_page_find(&answer[i].text, &name, &ignored);
+
+        if (ignored.data != block.data) {
+            continue;
+        }
 
         for (j = 0; j < i; j++) {
             if (ngx_http_sealchat_page_find(&answer[j].text, &name, &ignored))

@@ -219,6 +219,18 @@ subtest 'what sidecars should not say' => sub {
     $chat->finish;
 };
 
+subtest 'sidecars that tell of one family again and again' => sub {
+    my $other = SealChat::Echo->new('--repeating-status');
+    my $chat = chat(echo => ['--repeating-status'], config =>
+        "location /other { sealchat_pass unix:@{[$other->socket]}; }");
+    my $text = page($chat, '/prometheus');
+    is(promtool($text), '', 'promtool sees nothing of it');
+    is(scalar(() = $text =~ /^large\{/mg), 2000, 'each sample is told once');
+    is(scalar(() = $text =~ /^# TYPE large/mg), 1, 'as of one family');
+    $chat->finish;
+    $other->stop;
+};
+
 subtest 'a sidecar that answers what nobody asked' => sub {
     my $chat = chat(echo => ['--unasked-status']);
     my $ws = $chat->connect;

@@ -18,6 +18,7 @@
  *     --pour N         answer DATA above 1,000 bytes with N messages of its
  *                      length, as fast as PAUSE and the link allow
  *     --strange-status tell metrics among lines that are none
+ *     --repeating-status tell of one family again and again
  *     --unasked-status answer the first DATA of a link with STATUS
  *     --stop-reading   after the first DATA of a link, read nothing more
  *
@@ -78,6 +79,7 @@ static struct {
     int         no_ticket;
     int         stop_reading;
     int         strange_status;
+    int         repeating_status;
     int         unasked_status;
     uint16_t    close_code;
     unsigned    copies;
@@ -418,6 +420,28 @@ on_stream_record(struct link *link, const struct sc_record *rec,
     }
 }
 
+/* Each repetition alone is a few bytes, and names what is large. */
+static void
+send_repeating_status(struct link *link)
+{
+    static char text[SC_RECORD_PAYLOAD_MAX];
+    size_t      n = 0, i;
+
+    n += (size_t) snprintf(text, sizeof(text),
+                           "# HELP large Many.\n# TYPE large gauge\n");
+    for (i = 0; i < 1000; i++) {
+        n += (size_t) snprintf(text + n, sizeof(text) - n,
+                               "large{i=\"%zu\"} 1\n", i);
+    }
+    for (i = 0; i < 1000; i++) {
+        n += (size_t) snprintf(text + n, sizeof(text) - n,
+                               "# TYPE a gauge\n# TYPE large gauge\n");
+    }
+
+    send_record(link, SC_RECORD_STATUS, SC_RECORD_FLAG_ANSWER, 0, 0,
+                (const uint8_t *) text, (uint32_t) n);
+}
+
 static void
 send_status(struct link *link)
 {
@@ -433,6 +457,11 @@ send_status(struct link *link)
                       "# HELP link_echo_links_total Links taken.\n"
                       "# TYPE link_echo_links_total counter\n"
                       "link_echo_links_total %u\n", links_made);
+
+    if (opt.repeating_status) {
+        send_repeating_status(link);
+        return;
+    }
 
     if (opt.strange_status) {
         send_record(link, SC_RECORD_STATUS, SC_RECORD_FLAG_ANSWER, 0, 0,
@@ -580,8 +609,8 @@ usage(void)
             "usage: link-echo [--no-hello] [--garbage] [--truncate]\n"
             "                 [--oversize] [--no-ticket] [--close CODE]\n"
             "                 [--flood N] [--pour N] [--stop-reading]\n"
-            "                 [--strange-status] [--unasked-status] "
-            "SOCKET\n");
+            "                 [--strange-status] [--repeating-status]\n"
+            "                 [--unasked-status] SOCKET\n");
     exit(2);
 }
 
@@ -595,6 +624,7 @@ parse_options(int argc, char **argv)
         { "oversize", no_argument, &opt.oversize, 1 },
         { "no-ticket", no_argument, &opt.no_ticket, 1 },
         { "strange-status", no_argument, &opt.strange_status, 1 },
+        { "repeating-status", no_argument, &opt.repeating_status, 1 },
         { "unasked-status", no_argument, &opt.unasked_status, 1 },
         { "stop-reading", no_argument, &opt.stop_reading, 1 },
         { "close", required_argument, NULL, 'c' },
