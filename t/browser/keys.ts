@@ -39,11 +39,6 @@ async function picture(of: Customer<Tab>, name: string): Promise<void> {
 }
 
 async function begin(): Promise<void> {
-  site = await startSite();
-  desk = await newInbox();
-  kit = await desk.createAccount(ACCOUNT, FIRST, 2);
-  await desk.keepKit(kit);
-  await desk.button("Open the inbox").click();
   visitor = await nodeVisitor(site, kit.cid);
   await visitor.says("Do you ship to Norway?");
   await desk.openConversation();
@@ -69,6 +64,21 @@ async function leastGeneration(of: Customer<Tab>): Promise<string | undefined> {
 
 function story(): void {
   const step = steps();
+
+  step("a kit that was not kept is asked for until it is", async () => {
+    kit = await desk.createAccount(ACCOUNT, FIRST, 2);
+    const tab = new Customer(await desk.page.context().newPage());
+    await tab.page.goto(`${site.chat}/inbox.html`);
+    await tab.page.getByText("You have not kept your recovery kit").waitFor();
+    await picture(tab, "kit-missing");
+    await tab.page.close();
+    await desk.keepKit(kit);
+    await desk.button("Open the inbox").click();
+    await desk.list.waitFor();
+    assert.equal(
+      await desk.page.getByText("You have not kept your recovery kit").count(), 0);
+    await begin();
+  });
 
   step("a new password is set with the old one; the new line for the site follows", async () => {
     await toSettings(desk);
@@ -171,7 +181,8 @@ export function tellOfKeys(name: EngineName): void {
   describe(`keys in ${name}`, () => {
     before(async () => {
       engine = await openEngine(name);
-      await begin();
+      site = await startSite();
+      desk = await newInbox();
     });
 
     after(async () => {

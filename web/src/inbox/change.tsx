@@ -15,6 +15,7 @@ import { KeepKit } from "./keep-kit.tsx";
 import { deviceName } from "./names.ts";
 import { AccountName } from "./password-form.tsx";
 import { Publish } from "./publish.tsx";
+import { KIT, remember } from "./remember.ts";
 import { Snippet } from "./snippet.tsx";
 import { passwordFailure, useWork } from "./work.ts";
 
@@ -225,8 +226,10 @@ export function ChangeKeys(props: {
         ...(withKit ? { keep } : {}),
         progress,
       }));
-    if (worked) setChanged(true);
-    else drop();
+    if (worked) {
+      if (withKit) remember(KIT, "");
+      setChanged(true);
+    } else drop();
   };
 
   return (

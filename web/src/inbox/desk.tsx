@@ -17,7 +17,7 @@ import { List } from "./list.tsx";
 import { askPermission, permission, useNews } from "./news.ts";
 import { otherRelease } from "./release.ts";
 import { PasswordForm } from "./password-form.tsx";
-import { recall, remember } from "./remember.ts";
+import { KIT, recall, remember } from "./remember.ts";
 import { addressOf, go, useRoute } from "./route.ts";
 import { Settings } from "./settings.tsx";
 import { failureWords } from "./words.ts";
@@ -98,7 +98,9 @@ function AskForNotifications({ inbox }: { inbox: Inbox }) {
   );
 }
 
-function Notes({ inbox }: { inbox: Inbox }) {
+type Begin = (change: Change) => void;
+
+function Notes({ inbox, begin }: { inbox: Inbox; begin: Begin }) {
   const other = otherRelease(inbox.conversations);
 
   return (
@@ -144,6 +146,21 @@ function Notes({ inbox }: { inbox: Inbox }) {
           <a href={settings}>the present snippet</a> on every page of your site,
           so that old keys are refused there.
         </Note>
+      )}
+      {recall(KIT) === "missing" && (
+        <p class="desk-note" role="status">
+          <span>
+            You have not kept your recovery kit. Without it nobody can open this
+            account on another device, or if the password is lost.{" "}
+            <button
+              type="button"
+              class="link"
+              onClick={() => begin({ kind: "kit" })}
+            >
+              Make a new kit
+            </button>
+          </span>
+        </p>
       )}
       {inbox.warning === "roster-ending" && (
         <p class="desk-note" role="status">
@@ -227,7 +244,7 @@ function meant(
 export function Desk(props: {
   inbox: Inbox;
   service: string;
-  begin: (change: Change) => void;
+  begin: Begin;
 }) {
   const { inbox, service, begin } = props;
   const route = useRoute();
@@ -285,7 +302,7 @@ export function Desk(props: {
 
   return (
     <div class={classes.join(" ")}>
-      <Notes inbox={inbox} />
+      <Notes inbox={inbox} begin={begin} />
       {failure !== undefined && (
         <p class="desk-note failed" role="alert">
           {failure}

@@ -11,6 +11,7 @@ import { SiteCheck } from "./check.tsx";
 import { Field } from "./field.tsx";
 import { HostedLabel } from "./hosted.tsx";
 import { KeepKit } from "./keep-kit.tsx";
+import { KIT, remember } from "./remember.ts";
 import { Snippet } from "./snippet.tsx";
 import { failureWords, stepWords } from "./words.ts";
 
@@ -68,15 +69,15 @@ function Create(props: { inbox: Inbox; made: (kit: RecoveryKit) => void }) {
     setProblem(undefined);
     setStep("Creating the account");
     try {
-      props.made(
-        await props.inbox.register({
-          account: account.trim().toLowerCase(),
-          password,
-          suite,
-          ...(invitation?.trim() ? { invitation } : {}),
-          progress: (name) => setStep(stepWords(name)),
-        }),
-      );
+      const kit = await props.inbox.register({
+        account: account.trim().toLowerCase(),
+        password,
+        suite,
+        ...(invitation?.trim() ? { invitation } : {}),
+        progress: (name) => setStep(stepWords(name)),
+      });
+      remember(KIT, "missing");
+      props.made(kit);
     } catch (error) {
       if (error instanceof ClientError && error.code === "registration-closed") {
         setInvitation(invitation ?? "");
@@ -207,7 +208,14 @@ export function FirstRun(props: {
           state={kit === undefined ? "later" : kept ? "done" : "open"}
         >
           {kit !== undefined && (
-            <KeepKit kit={kit} service={service} kept={() => setKept(true)} />
+            <KeepKit
+              kit={kit}
+              service={service}
+              kept={() => {
+                remember(KIT, "");
+                setKept(true);
+              }}
+            />
           )}
         </Step>
         <Step

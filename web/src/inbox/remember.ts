@@ -9,6 +9,10 @@ export function recall(name: string): string {
   }
 }
 
+/** "missing" from the moment at which an account is made until its kit was
+ * kept: whoever closes the page in between is told. */
+export const KIT = "kit";
+
 export function remember(name: string, value: string): void {
   try {
     localStorage.setItem(`sealchat-${name}`, value);
