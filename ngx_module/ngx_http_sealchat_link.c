@@ -20,6 +20,8 @@ static ngx_int_t ngx_http_sealchat_link_make(ngx_peer_connection_t *pc,
     ngx_http_sealchat_loc_conf_t *slcf, ngx_http_sealchat_link_t **made);
 static ngx_http_sealchat_link_t *ngx_http_sealchat_link_create(
     ngx_peer_connection_t *pc, ngx_http_sealchat_loc_conf_t *slcf);
+static void ngx_http_sealchat_link_times(ngx_http_sealchat_link_t *link,
+    ngx_http_sealchat_loc_conf_t *slcf);
 static ngx_int_t ngx_http_sealchat_link_connected(
     ngx_http_sealchat_link_t *link);
 
@@ -72,6 +74,12 @@ ngx_http_sealchat_link_join(ngx_http_sealchat_session_t *s,
         /* nobody waits for it, and nobody is refused when it fails */
 
         (void) ngx_http_sealchat_link_make(pc, slcf, &another);
+    }
+
+    /* a status page may have made it, with times of its own */
+
+    if (link->sessions == 0) {
+        ngx_http_sealchat_link_times(link, slcf);
     }
 
     ngx_queue_insert_tail(&link->waiting, &s->queue);
@@ -208,8 +216,7 @@ ngx_http_sealchat_link_create(ngx_peer_connection_t *pc,
     link->peer.log = &link->log;
     link->peer.log_error = NGX_ERROR_ERR;
 
-    link->connect_timeout = slcf->upstream.connect_timeout;
-    link->send_timeout = slcf->upstream.send_timeout;
+    ngx_http_sealchat_link_times(link, slcf);
 
     ngx_queue_init(&link->waiting);
     ngx_queue_init(&link->blocked);
@@ -225,6 +232,24 @@ failed:
     ngx_destroy_pool(pool);
 
     return NULL;
+}
+
+
+static void
+ngx_http_sealchat_link_times(ngx_http_sealchat_link_t *link,
+    ngx_http_sealchat_loc_conf_t *slcf)
+{
+    link->connect_timeout = slcf->upstream.connect_timeout;
+
+    if (link->send_timeout == slcf->upstream.send_timeout) {
+        return;
+    }
+
+    link->send_timeout = slcf->upstream.send_timeout;
+
+    if (link->up) {
+        ngx_add_timer(link->connection->read, (link->send_timeout + 1) / 2);
+    }
 }
 
 

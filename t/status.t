@@ -231,6 +231,20 @@ subtest 'sidecars that tell of one family again and again' => sub {
     $other->stop;
 };
 
+subtest 'a link that the page made has the times of its sessions' => sub {
+    my $chat = chat(location => 'sealchat_send_timeout 1s;');
+    is(json($chat)->{links}, 1, 'it makes one');
+    my $ws = $chat->connect;
+    ok($ws->echoes('x'), 'which a session is on');
+    is(json($chat)->{links}, 1, 'and no other');
+    kill STOP => $chat->echo->pid;
+    ok($chat->nginx->wait_log(qr/sidecar does not answer/),
+       'given up after the time of its location');
+    kill CONT => $chat->echo->pid;
+    close $ws->socket;
+    $chat->finish(errors => qr/sidecar does not answer/);
+};
+
 subtest 'a sidecar that answers what nobody asked' => sub {
     my $chat = chat(echo => ['--unasked-status']);
     my $ws = $chat->connect;
@@ -275,7 +289,7 @@ subtest 'the real sidecar' => sub {
     close $_->socket for @ws;
     kill TERM => $pid;
     waitpid $pid, 0;
-    $chat->finish(errors => qr/closed the link|connect/);
+    $chat->finish(errors => qr/closed the link|connect|Broken pipe/);
 };
 
 subtest 'requests' => sub {
