@@ -224,7 +224,8 @@ bench-nchan: all tools ## interleaved run against nchan, in memory, side by side
 
 GROWTH  := $(BUILD)/bench/growth
 
-$(GROWTH): $(call obj,$(wildcard bench/growth/*.c) bench/histogram.c $(PROTO_C))
+$(GROWTH): $(call obj,$(wildcard bench/growth/*.c) bench/histogram.c \
+        $(filter-out sidecar/sealchatd.c,$(SIDECAR_C)))
 	@mkdir -p $(@D)
 	@$(CC) $(CFLAGS) -o $@ $^ $(LIBS) -lcmocka
 
@@ -289,7 +290,7 @@ $(ASAN)/t/unit/%: $(ASAN)/obj/t/unit/%.o \
 
 # It runs those.
 $(ASAN)/t/unit/test_engine_bugs: | \
-        $(addprefix $(ASAN)/t/unit/test_,store store_delete store_read)
+        $(addprefix $(ASAN)/t/unit/test_,store store_delete store_keep store_read)
 
 FUZZED_C := $(PROTO_C) sidecar/config.c sidecar/log.c \
             sidecar/admin/request.c sidecar/ctl/claims.c ngx_module/ws_frame.c

@@ -138,21 +138,27 @@ sessions_log_out(struct session **sessions, size_t n)
 /* --- writing and reading ------------------------------------------------- */
 
 void
-session_send(struct session *s, uint64_t at)
+session_write(struct session *s)
 {
-    struct sc_bytes  bytes = { s->envelope, sizeof(s->envelope) };
     struct sc_writer w = sc_writer_of(s->envelope + SEQ_AT, 16);
-    uint8_t          id[32];
 
     if (s->seq > 0) {
-        sc_signed_id_of(id, bytes);
-        memcpy(s->envelope + PREV_AT, id, 32);
+        memcpy(s->envelope + PREV_AT, s->id, 32);
     }
 
-    s->sent_at[s->seq % INFLIGHT] = at;
     sc_put_uint(&w, ++s->seq, 8);
     sc_put_uint(&w, now_ms(), 8);
-    TELL(&s->stream, s->seq, send, .envelope = bytes);
+    sc_signed_id_of(s->id, (struct sc_bytes) { s->envelope,
+                                               sizeof(s->envelope) });
+}
+
+void
+session_send(struct session *s, uint64_t at)
+{
+    s->sent_at[s->seq % INFLIGHT] = at;
+    session_write(s);
+    TELL(&s->stream, s->seq, send,
+         .envelope = { s->envelope, sizeof(s->envelope) });
 }
 
 unsigned

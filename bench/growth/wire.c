@@ -126,6 +126,21 @@ side_end(struct side *side, int signal)
 }
 
 
+double
+side_cpu(const struct side *side)
+{
+    clockid_t       clock;
+    struct timespec t;
+
+    if (clock_getcpuclockid(side->daemon.pid, &clock) != 0
+        || clock_gettime(clock, &t) != 0)
+    {
+        die("no processor time of %s", side->name);
+    }
+    return (double) t.tv_sec + (double) t.tv_nsec / 1e9;
+}
+
+
 /* --- records ------------------------------------------------------------- */
 
 static void

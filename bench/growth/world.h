@@ -42,6 +42,7 @@ struct side {
 
 struct shop {
     struct owner  owner;
+    uint64_t      number;        /* in the store; 0: not asked yet */
     struct stream device;
     uint64_t      head;          /* READY's */
     uint64_t      position;      /* delivered */
@@ -52,7 +53,8 @@ struct session {
     struct stream     stream;    /* first: a stream's session is itself */
     struct shop      *shop;
     struct visitor    visitor;
-    uint8_t           envelope[SC_ENVELOPE_MIN];
+    uint8_t           envelope[SC_ENVELOPE_MIN];    /* the last one */
+    uint8_t           id[32];    /* and its id */
     uint64_t          seq;
     uint64_t          stored;
     uint64_t          sent_at[INFLIGHT];
@@ -78,6 +80,9 @@ void side_link(struct side *side);
 
 /* Ends the daemon: SIGTERM or SIGKILL. */
 void side_end(struct side *side, int signal);
+
+/* Seconds of processor time that the daemon has taken so far. */
+double side_cpu(const struct side *side);
 
 /* Waits for what comes, ms at most, and passes it on. */
 void side_turn(struct side *side, int ms);
@@ -110,6 +115,9 @@ struct session *sessions_make(struct shop *shops, size_t n_shops, size_t n);
 void sessions_log_in(struct side *side, struct session **sessions, size_t n);
 void sessions_log_out(struct session **sessions, size_t n);
 
+/* Makes the session's next envelope. */
+void session_write(struct session *session);
+
 /* One more message of a session, stamped with that time (us). */
 void session_send(struct session *session, uint64_t at);
 unsigned session_inflight(const struct session *session);
@@ -122,6 +130,19 @@ void shop_on_device(struct shop *shop, const struct sc_frame *frame);
 
 /* Asks for the newest n messages of the session. */
 void session_ask_history(struct session *session, uint8_t n);
+
+
+/* --- fill.c -------------------------------------------------------------- */
+
+/*
+ * Puts messages of these sessions by turns into the store of a side whose
+ * daemon does not run, through the interface that the daemon uses, in lists as
+ * its commit thread gathers them under load, each synced.  step() is told now
+ * and then how many there are, and how many a second they were.
+ */
+void fill(const struct side *side, struct session **sessions, size_t n,
+          size_t messages, void (*step)(void *data, size_t stored,
+                                        double a_second), void *data);
 
 
 /* --- rounds.c ------------------------------------------------------------ */

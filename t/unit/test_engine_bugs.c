@@ -42,6 +42,14 @@ static const struct {
     { "the deleted come back", "test_store_delete", "test_never_comes_back" },
     { "lists the deleted", "test_store_delete", "test_delete" },
     { "gives positions out again", "test_store_delete", "test_delete" },
+    { "keeps for ever", "test_store_keep", "test_expiry" },
+    { "sessions outlive their messages", "test_store_keep", "test_expiry" },
+    { "believes any clock", "test_store_keep", "test_wrong_clock" },
+    { "goes back with the clock", "test_store_keep", "test_wrong_clock" },
+    { "has no quotas", "test_store_keep", "test_quotas" },
+    { "waits for no reply", "test_store_keep", "test_reply_first" },
+    { "erases another's account", "test_store_keep", "test_erase" },
+    { "gives names out again", "test_store_keep", "test_erase" },
 };
 
 /* Runs it on the engine in memory; its exit status, and what it wrote. */
@@ -92,13 +100,14 @@ static void
 test_none(void **state)
 {
     static const char *const programs[] = {
-        "test_store", "test_store_read", "test_store_delete"
+        "test_store", "test_store_read", "test_store_delete",
+        "test_store_keep"
     };
     static char output[OUTPUT_MAX];
 
     (void) state;
 
-    for (size_t i = 0; i < 3; i++) {
+    for (size_t i = 0; i < sizeof(programs) / sizeof(programs[0]); i++) {
         assert_int_equal(run(programs[i], "", output), 0);
         assert_null(strstr(output, "not ok"));
         assert_non_null(strstr(output, " on memory"));
