@@ -97,9 +97,6 @@ static const int allowed[] = {
     SCMP_SYS(prlimit64), SCMP_SYS(rseq), SCMP_SYS(sched_getaffinity),
     SCMP_SYS(sched_yield), SCMP_SYS(set_robust_list),
 
-    /* glibc's qsort() asks how much memory there is */
-    SCMP_SYS(sysinfo),
-
     /* time, signals, the end */
     SCMP_SYS(clock_gettime), SCMP_SYS(clock_nanosleep),
     SCMP_SYS(exit_group), SCMP_SYS(geteuid), SCMP_SYS(gettimeofday),

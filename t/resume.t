@@ -157,6 +157,24 @@ subtest 'an upgrade waits for a sidecar that is being restarted' => sub {
     $chat->finish(errors => $broke);
 };
 
+subtest 'several links to it' => sub {
+    my $chat = SealChat::Chat->new(location => 'sealchat_links 3;');
+    my @sessions;
+    for (1 .. 12) {
+        push @sessions, $chat->connect;
+        $sessions[-1]->echoes('x');
+    }
+    $chat->echo->stop('KILL');
+    $chat->echo->start;
+    is(scalar(grep { $_->echoes('y') } @sessions), 12, 'all go on');
+    my $output = $chat->echo->output;
+    my %on;
+    $on{$1}++ while $output =~ /^link (\d+) open \d+ .* again/mg;
+    is(scalar keys %on, 3, 'each link has come back');
+    is(join(" ", values %on), "4 4 4", 'with its own sessions');
+    $chat->finish(errors => $broke);
+};
+
 subtest 'part of a record is thrown away' => sub {
     my $chat = SealChat::Chat->new(echo => ['--truncate']);
     my $ws = $chat->connect;
