@@ -284,20 +284,22 @@ $(ASAN)/sealchatd-brief: sidecar/resume.c \
 
 $(ASAN)/t/unit/%: $(ASAN)/obj/t/unit/%.o \
         $(call aobj,$(filter-out sidecar/sealchatd.c,$(SIDECAR_C)) \
+        sidecar/ctl/claims.c sidecar/ctl/txt.c \
         $(wildcard t/engine/*.c) ngx_module/ws_frame.c)
 	@mkdir -p $(@D)
-	@$(CC) $(SANITIZE) -o $@ $^ $(LIBS) -lcmocka
+	@$(CC) $(SANITIZE) -o $@ $^ $(LIBS) -lresolv -lcmocka
 
 # It runs those.
 $(ASAN)/t/unit/test_engine_bugs: | \
         $(addprefix $(ASAN)/t/unit/test_,store store_delete store_keep store_read)
 
 FUZZED_C := $(PROTO_C) sidecar/config.c sidecar/log.c \
-            sidecar/admin/request.c sidecar/ctl/claims.c ngx_module/ws_frame.c
+            sidecar/admin/request.c sidecar/ctl/claims.c sidecar/ctl/txt.c \
+            ngx_module/ws_frame.c
 
 $(ASAN)/t/fuzz/%: $(ASAN)/obj/t/fuzz/%.o $(call aobj,t/fuzz/replay.c $(FUZZED_C))
 	@mkdir -p $(@D)
-	@$(CC) $(SANITIZE) -o $@ $^ $(LIBS)
+	@$(CC) $(SANITIZE) -o $@ $^ $(LIBS) -lresolv
 
 # The module's own reader knows nginx's types, whose headers know no -Wextra.
 NGX_INC = $(patsubst %,-isystem $(BUILD)/module/%,objs $(patsubst %,nginx/src/%, \
@@ -507,7 +509,7 @@ $(BUILD)/fuzz/%: t/fuzz/%.c $(FUZZED_C)
 	@mkdir -p $(@D)
 	@clang -std=gnu11 -g -O1 -fsanitize=fuzzer,address,undefined \
 	    -fno-sanitize-recover=undefined $(INC) $(CPKG) $(NGX_INC) -MMD -MP \
-	    -MF $@.d -o $@ $< $(FUZZED_C) $(LIBS)
+	    -MF $@.d -o $@ $< $(FUZZED_C) $(LIBS) -lresolv
 
 .PHONY: lint
 lint: $(BUILD)/.deps-test all ## cppcheck, clang-tidy, shellcheck

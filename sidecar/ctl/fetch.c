@@ -21,6 +21,7 @@
 
 #include "protocol/ids.h"
 #include "protocol/roster.h"
+#include "txt.h"
 
 /* Behind frames.h, whose table has a frame of the name of their macro. */
 #include <arpa/nameser.h>
@@ -172,31 +173,13 @@ sc_fetch(const char *where, struct sc_fetched *out, const char **why)
 
 /* --- DNS ----------------------------------------------------------------- */
 
-/* A record's strings are one text. */
-static int
-text_of(ns_rr rr, struct sc_fetched *out)
-{
-    const uint8_t *p = ns_rr_rdata(rr), *end = p + ns_rr_rdlen(rr);
-
-    while (p < end) {
-        size_t n = *p++;
-
-        if (n > (size_t) (end - p) || append((char *) p, 1, n, out) != n) {
-            return -1;
-        }
-        p += n;
-    }
-
-    return out->n >= 11 && memcmp(out->p, "v=sealchat1", 11) == 0 ? 0 : -1;
-}
-
 int
 sc_fetch_txt(const char *name, struct sc_fetched *out, const char **why)
 {
-    uint8_t answer[NS_MAXMSG];
-    int     n = res_query(name, ns_c_in, ns_t_txt, answer, sizeof(answer));
-    ns_msg  message;
-    ns_rr   rr;
+    uint8_t     answer[NS_MAXMSG];
+    char        text[SC_TXT_MAX];
+    const char *wrong;
+    int n = res_query(name, ns_c_in, ns_t_txt, answer, sizeof(answer));
 
     memset(out, 0, sizeof(*out));
 
@@ -204,23 +187,15 @@ sc_fetch_txt(const char *name, struct sc_fetched *out, const char **why)
         return fail(why, "the DNS has no such record");
     }
 
-    if (n > (int) sizeof(answer) || ns_initparse(answer, n, &message) != 0) {
-        return fail(why, "the DNS answers something else");
+    /* What did not fit is cut. */
+    wrong = sc_txt_of_answer(answer, n < (int) sizeof(answer)
+                                     ? (size_t) n : sizeof(answer), text);
+    if (wrong) {
+        return fail(why, wrong);
     }
 
-    for (int i = 0; i < ns_msg_count(message, ns_s_an); i++) {
-        if (ns_parserr(&message, ns_s_an, i, &rr) == 0
-            && ns_rr_type(rr) == ns_t_txt)
-        {
-            if (text_of(rr, out) == 0) {
-                return 0;
-            }
-            free(out->p);
-            memset(out, 0, sizeof(*out));
-        }
-    }
-
-    return fail(why, "none of the records begins with v=sealchat1");
+    return append(text, 1, strlen(text), out) == strlen(text)
+           ? 0 : fail(why, "there is no memory");
 }
 
 
