@@ -14,7 +14,7 @@ test_packages='perl libcmocka-dev libasan8 libubsan1
     libtest-base-perl libprotocol-websocket-perl chromium firefox-esr
     fonts-dejavu-core clang clang-tidy cppcheck mandoc prometheus
     python3-cryptography shellcheck systemd spin strace valgrind'
-bench_packages='libnginx-mod-nchan lmdb-utils gnuplot-nox'
+bench_packages='libnginx-mod-nchan gnuplot-nox'
 
 node_wanted=22
 

@@ -30,24 +30,34 @@ read_all_shops(struct side *side, struct shop *shops, size_t n)
 static void
 copy_once(const struct side *side)
 {
-    char  from[96], to[96];
+    static const char *const files[] = { "store.mdb", "manifest.json" };
+
+    char  to[96], file[128];
     pid_t pid;
     int   status;
 
-    snprintf(from, sizeof(from), "%s/store/store.mdb", side->daemon.dir);
     snprintf(to, sizeof(to), "%s/copy", side->daemon.dir);
 
     pid = fork();
     if (pid == 0) {
         prctl(PR_SET_PDEATHSIG, SIGTERM);
-        execlp("mdb_copy", "mdb_copy", "-n", from, to, (char *) NULL);
+        if (freopen("/dev/null", "w", stdout) == NULL) {
+            _exit(126);
+        }
+        execl("build/sealchatctl", "sealchatctl", "-c", side->daemon.conf,
+              "backup", to, (char *) NULL);
         _exit(127);
     }
 
     if (pid < 0 || waitpid(pid, &status, 0) != pid || status != 0) {
         die("the backup failed");
     }
-    unlink(to);
+
+    for (size_t i = 0; i < 2; i++) {
+        snprintf(file, sizeof(file), "%s/%s", to, files[i]);
+        unlink(file);
+    }
+    rmdir(to);
 }
 
 static void
@@ -145,7 +155,7 @@ noise_start(unsigned started, struct side *side, struct shop *shops,
     }
 }
 
-/* A backup is let come to its end: killed it would leave a reader behind. */
+/* A backup is let come to its end, so that nothing is left of it. */
 void
 noise_stop(void)
 {
