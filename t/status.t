@@ -4,15 +4,14 @@
 use strict;
 use warnings;
 
-use File::Temp;
 use IPC::Open3;
 use JSON::PP;
-use POSIX ();
 use Test::More;
 use Time::HiRes qw(sleep time);
 
 use SealChat::Chat;
 use SealChat::Echo;
+use SealChat::Sidecar;
 use SealChat::WebSocket qw(frame raw_frame);
 
 my $pages = <<'END';
@@ -256,39 +255,20 @@ subtest 'a sidecar that answers what nobody asked' => sub {
 };
 
 subtest 'the real sidecar' => sub {
-    my $dir = File::Temp::tempdir('sealchat-s-XXXXXX', TMPDIR => 1,
-                                  CLEANUP => 1);
-    mkdir "$dir/store" or die "$dir/store: $!\n";
-    open my $conf, '>', "$dir/sealchatd.conf" or die "sealchatd.conf: $!\n";
-    print $conf "[service]\norigin = http://127.0.0.1:1\n"
-        . "[link]\nlisten = $dir/link.sock\n[store]\npath = $dir/store\n";
-    close $conf or die;
-
-    defined(my $pid = fork) or die "fork: $!\n";
-    if (!$pid) {
-        open STDERR, '>', "$dir/log" or POSIX::_exit(127);
-        exec SealChat::Nginx::root() . '/build/sealchatd', '-c',
-             "$dir/sealchatd.conf" or POSIX::_exit(127);
-    }
-
+    my $sidecar = SealChat::Sidecar->new;
+    my $socket = $sidecar->socket;
     my $chat = chat(config =>
-        "location /real { sealchat_pass unix:$dir/link.sock;
+        "location /real { sealchat_pass unix:$socket;
                           sealchat_drain_timeout 0; }");
-    my ($text, $until) = ('', time + 10);
-    while (time < $until && $text !~ /^sealchatd_/m) {
-        $text = page($chat, '/prometheus');
-        sleep 0.05;
-    }
     my @ws = map { $chat->connect(path => '/real?c=' . 'A' x 43) } 1 .. 3;
     $_->read for @ws;
-    $text = page($chat, '/prometheus');
+    my $text = page($chat, '/prometheus');
     is(promtool($text), '', 'promtool has nothing to say');
-    like($text, qr/^sealchatd_streams\{peer="unix:\Q$dir\E[^}]+"none"\}\ 3$/mx,
+    like($text, qr/^sealchatd_streams\{peer="unix:\Q$socket\E"[^}]+"none"\}\ 3$/mx,
          'it tells of its streams');
     is(ref json($chat)->{sidecars}[1]{metrics}, 'HASH', 'in JSON too');
     close $_->socket for @ws;
-    kill TERM => $pid;
-    waitpid $pid, 0;
+    $sidecar->stop;
     $chat->finish(errors => qr/closed the link|connect|Broken pipe/);
 };
 

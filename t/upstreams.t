@@ -9,6 +9,7 @@ use Time::HiRes qw(sleep time);
 
 use SealChat::Echo;
 use SealChat::Nginx;
+use SealChat::Sidecar;
 use SealChat::WebSocket qw(frame close_payload);
 
 # A site of several sidecars.  %opt: echoes, how many; servers, a list of what
@@ -267,6 +268,25 @@ subtest 'a peer is given back exactly once' => sub {
     $site->{echoes}[0]->start('--no-hello');
     is(refusal($site), 504, 'a failed upgrade') for 1 .. 2;
     finish($site, qr/no live upstreams/, @in, $uncounted);
+};
+
+subtest 'a customer who is not here' => sub {
+    my $sidecar = SealChat::Sidecar->new;
+    my $nginx = SealChat::Nginx->new(config => 'location /chat {
+        sealchat_next_upstream on;
+        sealchat_pass unix:' . $sidecar->socket . '; }')->start;
+    my $ws = SealChat::WebSocket->new($nginx->port,
+                                      path => '/chat?c=' . 'A' x 43);
+    is(unpack('C', $ws->read->{payload}), 0x81, 'a challenge');
+    $ws->send(pack 'CCn x40', 0x03, 0, 1);    # ROSTER_GET, the present one
+    is(unpack('C x3 n', $ws->read->{payload}) // '', 0x8c, 'an error');
+    my $frame = $ws->read;
+    is("@$frame{qw(code reason)}", '1013 not-here',
+       'goes to the browser, and nowhere else');
+    $ws->write(frame(close => close_payload(1013)));
+    ok($ws->closed, 'the session ends');
+    is($nginx->stop, '', 'nothing alarming in the log');
+    $sidecar->stop;
 };
 
 subtest 'several links to a sidecar' => sub {
