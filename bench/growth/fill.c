@@ -9,6 +9,7 @@
 
 #define LIST   1000u             /* messages of one commit */
 #define STEPS  50u               /* that are told of */
+#define BURST  10u               /* messages of a session in a row */
 
 /* One list, and what its operations point to. */
 struct list {
@@ -70,21 +71,22 @@ add(struct sc_store *store, struct list *list, size_t i, struct session *s)
         .hello = { s->visitor.hello, s->visitor.hello_n },
         .envelope = { list->envelopes[i], sizeof(s->envelope) }
     } };
-
-    if (i > 0) {
-        list->ops[i - 1].next = &list->ops[i];
-    }
 }
 
 static void
 apply(struct sc_store *store, struct list *list, size_t n)
 {
-    char why[256];
+    char   why[256];
+    size_t i;
+
+    for (i = 0; i + 1 < n; i++) {
+        list->ops[i].next = &list->ops[i + 1];
+    }
 
     if (sc_store_apply(store, list->ops, why, sizeof(why)) != 0) {
         die("%s", why);
     }
-    for (size_t i = 0; i < n; i++) {
+    for (i = 0; i < n; i++) {
         if (list->ops[i].error != SC_E_NONE) {
             die("a message was refused: %s",
                 sc_error_info(list->ops[i].error)->name);
@@ -107,11 +109,11 @@ fill(const struct side *side, struct session **sessions, size_t n,
 
     while (done < messages) {
         for (i = 0; i < LIST && done + i < messages; i++) {
-            size_t turn = (done + i) / n;
+            size_t burst = (done + i) / BURST;
 
             /* In each turn in another order. */
             add(store, &list, i,
-                sessions[((done + i) % n * 7919 + turn * 104729) % n]);
+                sessions[(burst % n * 7919 + burst / n * 104729) % n]);
         }
         apply(store, &list, i);
         done += i;

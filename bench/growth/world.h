@@ -135,7 +135,7 @@ void session_ask_history(struct session *session, uint8_t n);
 /* --- fill.c -------------------------------------------------------------- */
 
 /*
- * Puts messages of these sessions by turns into the store of a side whose
+ * Puts messages of these sessions, some in a row by turns, into the store of a side whose
  * daemon does not run, through the interface that the daemon uses, in lists as
  * its commit thread gathers them under load, each synced.  step() is told now
  * and then how many there are, and how many a second they were.
