@@ -112,6 +112,13 @@ for my $name (sort keys %named) {
     ok($known{$name}, "there is a metric $name");
 }
 
+# nginx's own are those of its documentation.
+my $directives = slurp("$root/docs/directives.md");
+my %own = map { $_ => 1 } "$board\n$alerts" =~ /\bsealchat_(\w+)/g;
+for my $name (sort keys %own) {
+    like($directives, qr/^\| .*`\Q$name\E[`{]/m, "nginx has $name");
+}
+
 my $pages = slurp("$root/docs/alerts.md");
 for my $alert ($alerts =~ /- alert: (\w+)/g) {
     like($pages, qr/^## $alert$/m, "there is something to do at $alert");
