@@ -233,8 +233,9 @@ struct sc_op {
          * Their positions are not given out again.
          *
          * by_session: asked for by its own key, which may delete it before
-         * its first message.  Otherwise UNKNOWN_SESSION if it never was;
-         * NOT_HERE as above.  One that was deleted before: no error.
+         * its first message; STORAGE_FULL then as for messages.  Otherwise
+         * UNKNOWN_SESSION if it never was; NOT_HERE as above.  One that was
+         * deleted before: no error.
          */
         struct {
             uint64_t        customer;
@@ -317,9 +318,10 @@ struct sc_op {
  * why[] has a sentence for the log.  With 0, why[] is empty, or has a sentence
  * about upkeep that failed and will be tried again.
  *
- * Room is kept in reserve that messages and registrations do not get, so that
- * everything else can still be made durable when those are refused with
- * STORAGE_FULL; they alone are refused then, not their list.
+ * Room is kept in reserve that messages and registrations do not get, nor the
+ * deletion of what never was, so that everything else can still be made
+ * durable when those are refused with STORAGE_FULL; they alone are refused
+ * then, not their list.
  *
  * After a failure of the disk itself every later call fails with
  * STORAGE_FAILED, until the store was opened again, which checks it.

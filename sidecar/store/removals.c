@@ -89,6 +89,11 @@ sc_delete(struct sc_apply *apply, struct sc_op *op)
         return SC_E_UNKNOWN_SESSION;
     }
 
+    /* Anybody may begin sessions to delete: of nothing a tombstone is left. */
+    if (session == NULL && sc_room_take(apply, op) != SC_E_NONE) {
+        return SC_E_STORAGE_FULL;
+    }
+
     if (session != NULL) {
         uint64_t place = sc_hot_state(session)->place;
 

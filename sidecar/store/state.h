@@ -462,7 +462,8 @@ void sc_room_grow(struct sc_store *store);
 uint64_t sc_room_left(const struct sc_store *store);
 
 /* STORAGE_FULL when messages may not have room for that one; or a
- * registration, or an account of a customer. */
+ * registration, the deletion of a session that has no message, or an account
+ * of a customer. */
 enum sc_error_code sc_room_take(struct sc_apply *apply,
                                 const struct sc_op *op);
 

@@ -188,7 +188,13 @@ use_the_reserve(struct fixture *f, uint64_t number)
     fixture_reopen(f);
     assert_all_there(f, number);
 
+    /* A visitor begins sessions as he likes: nor do their ends get any. */
     op.remove.customer = number;
+    op.remove.by_session = 1;
+    op.remove.sid = name_of('s', 12345);
+    assert_int_equal(apply_one(f, &op), SC_E_STORAGE_FULL);
+    op.remove.by_session = 0;
+
     for (i = 0; i < SESSIONS; i++) {
         op.remove.sid = chats[i].sid;
         assert_int_equal(apply_one(f, &op), SC_E_NONE);
@@ -235,7 +241,13 @@ test_without_reserve(void **state)
     f->options.checkpoint_every = 1;
     fixture_open(f);
 
+    /* A visitor begins sessions as he likes: nor do their ends get any. */
     op.remove.customer = number;
+    op.remove.by_session = 1;
+    op.remove.sid = name_of('s', 12345);
+    assert_int_equal(apply_one(f, &op), SC_E_STORAGE_FULL);
+    op.remove.by_session = 0;
+
     for (i = 0; i < SESSIONS; i++) {
         op.remove.sid = chats[i].sid;
         failed += apply_one(f, &op) == SC_E_STORAGE_FULL;
