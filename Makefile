@@ -481,8 +481,11 @@ $(BUILD)/hostile/sealchatd-without: \
 	@mkdir -p $(@D)
 	@$(CC) $(CFLAGS) $(call WRAP,$(WITHOUT)) -o $@ $^ $(LIBS)
 
+$(BUILD)/hostile/salamander: $(BUILD)/obj/t/hostile/salamander.o
+	@$(CC) $(CFLAGS) -o $@ $^ $(LIBS)
+
 HOSTILE := $(BUILD)/.deps-test asan all $(BUILD)/hostile/.controls \
-           $(BUILD)/hostile/sealchatd-without
+           $(BUILD)/hostile/sealchatd-without $(BUILD)/hostile/salamander
 
 .PHONY: hostile
 hostile: $(HOSTILE) ## attacks by a hostile service, each with a control; build/hostile.html

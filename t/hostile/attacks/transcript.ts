@@ -13,8 +13,9 @@ import {
 } from "../forge.ts";
 import {
   addressOf, keysOf, PASSWORD, platformOf, register, until,
-  type Ending, type Scene,
+  type Ending, type Lane, type Scene,
 } from "../scene.ts";
+import { twoFaced } from "../two-faced.ts";
 import { talking } from "./keys.ts";
 
 const HOUR = 3_600_000;
@@ -253,6 +254,55 @@ async function grafted(scene: Scene): Promise<Ending> {
     lost: async () => (await unreadable()) > before && (await rows()) === 1,
     saw: `A message that says "${UNREADABLE}".`,
     sawWon: "One visitor's words in another's conversation, who has only to ask for them.",
+  });
+}
+
+// --- row 14: two plaintexts -------------------------------------------------------
+
+/** The search for it takes a while: the control gets what the product got. */
+const made = new WeakMap<Lane, { hello: Bytes; first: Bytes; second: Bytes; reads: string }>();
+
+async function makeTwoFaced(scene: Scene) {
+  const { lib, lane } = scene;
+  const before = made.get(lane);
+  if (before) return before;
+  const cid = fromBase64Url(scene.cid)!;
+  const roster = decodeRoster(scene.record.rosters.at(-1)!)!;
+  const session = await makeSession(lib, cid, roster);
+  const first = await inSession(lib, session, roster, cid, {
+    seq: 1, body: text(`I have a question. ${Date.now()}`),
+  });
+  const second = await twoFaced(lib, session, roster, {
+    cid, seq: 2, prev: await lib.idOf(first), words: "You owe me 1,000 EUR",
+  });
+  const opened = await lib.openMessage(decodeEnvelope(second)!, 1, session.kem);
+  const reads = opened ? new TextDecoder().decode(opened.content) : "";
+  const out = { hello: session.hello, first, second, reads };
+  made.set(lane, out);
+  return out;
+}
+
+async function twoPlaintexts(scene: Scene): Promise<Ending> {
+  const customer = await scene.stranger();
+  await customer.fillLogin(scene.lane.kit, PASSWORD);
+  await customer.confirmDevices();
+  await customer.page.getByText("Connected", { exact: true }).first()
+    .waitFor({ state: "attached" });
+  const { hello, first, second, reads } = await makeTwoFaced(scene);
+  if (!reads.startsWith("You owe me")) throw new Error("it has but one face");
+  await scene.deliver("chat", first, hello);
+  await scene.deliver("chat", second);
+  // The newest is on top.
+  await customer.list.locator(".row").first().click();
+  const question = async () => (await customer.texts()).some((t) => t.startsWith("I have a question"));
+  const unreadable = () => customer.page.getByText(UNREADABLE).count();
+  await until("the conversation", question);
+  await new Promise((done) => setTimeout(done, 200));
+  return scene.ends({
+    won: async () => (await question()) && (await unreadable()) === 0,
+    lost: async () => (await unreadable()) > 0,
+    saw: `"${UNREADABLE}": the visitor reads "${reads.replace(/\.+$/, "")}" in the same message.`,
+    sawWon: `A conversation without that message, although it was accepted: the visitor reads "${reads.replace(/\.+$/, "")}" in it.`,
   });
 }
 
@@ -517,6 +567,11 @@ export const transcriptAttacks: Attack[] = [
     row: 10, name: "Yesterday's account for a new device", adversary: "the service",
     does: "shows account record, roster and wrapped keys of before to a browser that knows nothing yet",
     defence: "confirmation", run: olderSet,
+  },
+  {
+    row: 14, name: "One ciphertext, two messages", adversary: "a visitor",
+    does: "searches two content keys under which one ciphertext opens to two different messages, and seals one to each side",
+    defence: "commitment", run: twoPlaintexts,
   },
   {
     row: 16, name: "Words of a removed device", adversary: "a lost device",
