@@ -220,6 +220,11 @@ export const defences = {
     "client/inbox.ts",
     "await core.write(keys.deleted(sid), true);",
     "await this.#transcript!.forget(sid, new Map());"),
+  "one-of-a-number": without(
+    "of two messages under one number, both are marked",
+    "client/transcript.ts",
+    "if (holder !== undefined && holder !== id) {",
+    "if (false as boolean) {"),
   calendar: without(
     "a time is one that a calendar has",
     "client/exchange.ts",

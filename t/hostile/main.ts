@@ -38,7 +38,6 @@ async function run(lane: Lane, attack: Attack, control: boolean): Promise<Run> {
   try {
     const ending = await attack.run(scene);
     const good = ending.won === control;
-    if (process.env["VERBOSE"]) console.log(`# ${control ? "control" : "product"}: ${ending.saw}`);
     run = {
       good, saw: ending.saw, seconds: 0,
       why: good ? "" : control ? "the attack failed there too" : "the attack succeeded",

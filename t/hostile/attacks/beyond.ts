@@ -1,11 +1,13 @@
 // Attacks that the table of flaws does not list.
 
-import { copy, fromBase64Url, type Bytes } from "../../../web/src/wire/bytes.ts";
+import { copy, fromBase64Url, fromHex, type Bytes } from "../../../web/src/wire/bytes.ts";
 import * as f from "../../../web/src/wire/frames.gen.ts";
 import type { Attack } from "../attack.ts";
 import { decodeRoster, inSession, makeSession, text } from "../forge.ts";
 import { addressOf, platformOf, until, type Ending, type Scene } from "../scene.ts";
 import { talking } from "./keys.ts";
+
+const CONFLICT = "Two different messages claim this place";
 
 const pause = (ms: number) => new Promise((done) => setTimeout(done, ms));
 
@@ -141,6 +143,31 @@ async function forgetful(scene: Scene): Promise<Ending> {
   });
 }
 
+async function twoWords(scene: Scene): Promise<Ending> {
+  const { lib } = scene;
+  const desk = await scene.desk();
+  const cid = fromBase64Url(scene.cid)!;
+  const roster = decodeRoster(scene.record.rosters.at(-1)!)!;
+  const session = await makeSession(lib, cid, roster);
+  const said = `I take both of them. ${Date.now()}`;
+  const other = `I never ordered anything. ${Date.now()}`;
+  for (const words of [said, other]) {
+    const envelope = await inSession(lib, session, roster, cid, {
+      seq: 1, body: text(words),
+    });
+    await scene.deliver("chat", envelope, session.hello);
+  }
+  await desk.list.locator(".row").first().click();
+  const conflict = () => desk.page.getByText(CONFLICT).count();
+  await until("both", async () => (await desk.texts()).includes(other));
+  return scene.ends({
+    won: async () => (await conflict()) === 0,
+    lost: async () => (await conflict()) > 0,
+    saw: `Both, and the mark "${CONFLICT}".`,
+    sawWon: "Both, as if one had been written behind the other.",
+  });
+}
+
 async function saidDeleted(scene: Scene): Promise<Ending> {
   const desk = await scene.desk();
   const chat = await scene.nodeVisitor();
@@ -151,10 +178,13 @@ async function saidDeleted(scene: Scene): Promise<Ending> {
   await until("the row", () => row.count());
   await row.click();
   await desk.sees(said);
-  scene.stream("chat").toClient(
-    f.encodeDeleted(0, { sid: Uint8Array.from(Buffer.from(sid, "hex")) }));
+  const lie = f.encodeDeleted(0, { sid: fromHex(sid) });
+  const lying = setInterval(() => scene.stream("chat").toClient(lie), 1_000);
+  scene.later(() => clearInterval(lying));
+  scene.stream("chat").toClient(lie);
   return scene.ends({
-    won: async () => (await desk.page.getByText(said).count()) === 0,
+    won: async () =>
+      (await row.count()) === 0 && !(await desk.texts()).includes(said),
     lost: async () =>
       (await desk.page.getByText("deleted at the service").count()) > 0 &&
       (await desk.texts()).includes(said),
@@ -213,6 +243,11 @@ export const beyondAttacks: Attack[] = [
     row: 0, name: "A conversation that is said to be deleted", adversary: "the service",
     does: "tells the inbox that a conversation is gone",
     defence: "own-copies", run: saidDeleted,
+  },
+  {
+    row: 0, name: "Two words under one number", adversary: "a visitor",
+    does: "gives the service two first messages, to show the one or the other",
+    defence: "one-of-a-number", run: twoWords,
   },
   {
     row: 0, name: "Pages without end", adversary: "the service",
