@@ -31,6 +31,7 @@ static void ngx_http_sealchat_link_timeout(ngx_http_sealchat_link_t *link);
 static void ngx_http_sealchat_link_write_handler(ngx_event_t *wev);
 static void ngx_http_sealchat_link_start_sessions(
     ngx_http_sealchat_link_t *link);
+static void ngx_http_sealchat_link_question(ngx_http_sealchat_link_t *link);
 static void ngx_http_sealchat_link_unblock(ngx_http_sealchat_link_t *link);
 
 static u_char *ngx_http_sealchat_link_log_error(ngx_log_t *log, u_char *buf,
@@ -355,6 +356,8 @@ ngx_http_sealchat_link_up(ngx_http_sealchat_link_t *link)
 
     ngx_http_sealchat_count(NGX_HTTP_SEALCHAT_LINKS, 1);
     ngx_http_sealchat_count(NGX_HTTP_SEALCHAT_LINKS_UP, 1);
+
+    ngx_http_sealchat_link_question(link);
 
     ngx_log_error(NGX_LOG_INFO, c->log, 0, "sealchat link is up");
 
@@ -737,21 +740,27 @@ ngx_http_sealchat_link_ask(ngx_http_sealchat_ask_t *ask,
         return NGX_DECLINED;
     }
 
-    if (!link->asked) {
-
-        if (ngx_http_sealchat_link_put(link, SC_RECORD_STATUS, 0, 0, 0, 0)
-            == NULL)
-        {
-            return NGX_DECLINED;
-        }
-
-        link->asked = 1;
-    }
-
     ngx_queue_insert_tail(&link->asking, &ask->queue);
     ask->waiting = 1;
 
+    if (link->up) {
+        ngx_http_sealchat_link_question(link);
+    }
+
     return NGX_OK;
+}
+
+
+static void
+ngx_http_sealchat_link_question(ngx_http_sealchat_link_t *link)
+{
+    if (link->asked || ngx_queue_empty(&link->asking)) {
+        return;
+    }
+
+    link->asked = 1;
+
+    (void) ngx_http_sealchat_link_put(link, SC_RECORD_STATUS, 0, 0, 0, 0);
 }
 
 
