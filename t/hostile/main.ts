@@ -14,17 +14,20 @@ import { writeReport, type Result, type Run } from "./report.ts";
 import { defences, type Defence } from "./defences.ts";
 import { countsOf, openLane, replaysOf, Scene, type Lane } from "./scene.ts";
 import { startStage } from "./stage.ts";
+import { trials, type Trial } from "./trials.ts";
 import { checkProduct } from "./switches.ts";
 
 const LANES = 2;
 const PATIENCE = 60_000;
 const folder = join(repository(), "build", "hostile");
-const pictures = join(folder, "pictures");
 
 const [engineName, ...wanted] =
   process.argv[3] === "firefox"
     ? (["firefox", ...process.argv.slice(4)] as const)
     : (["chromium", ...process.argv.slice(3)] as const);
+
+const pictures = join(folder, `pictures-${engineName}`);
+const pageName = engineName === "chromium" ? "hostile.html" : "hostile-firefox.html";
 
 async function run(lane: Lane, attack: Attack, control: boolean): Promise<Run> {
   const begun = performance.now();
@@ -96,6 +99,19 @@ async function both(lane: Lane, attack: Attack): Promise<Result> {
   return { attack, product, control };
 }
 
+/** Undefined, or what was wrong. */
+async function tryOut(lane: Lane, trial: Trial): Promise<string | undefined> {
+  const scene = await Scene.open(lane, "");
+  try {
+    await trial.run(scene);
+    await scene.close();
+    return undefined;
+  } catch (error) {
+    await scene.close().catch(() => undefined);
+    return String((error as Error).stack);
+  }
+}
+
 async function main(): Promise<boolean> {
   const begun = performance.now();
   const todo = attacks.filter(({ name, row }) =>
@@ -106,6 +122,8 @@ async function main(): Promise<boolean> {
   await rm(pictures, { recursive: true, force: true });
   await mkdir(pictures, { recursive: true });
   const [stage, engine] = await Promise.all([startStage(), openEngine(engineName)]);
+  const trying = trials.filter(({ name }) =>
+    !wanted.length || wanted.some((w) => name.includes(w.toLowerCase())));
   const results: Result[] = [];
   let failed = 0;
   let passed = 0;
@@ -117,6 +135,13 @@ async function main(): Promise<boolean> {
       const lane = await openLane(stage, engine, `lane-${n}@example.org`, n);
       for (let next = queue.shift(); next; next = queue.shift()) {
         results.push(await both(lane, next));
+      }
+      for (let next = trying.shift(); next; next = trying.shift()) {
+        const wrong = await tryOut(lane, next);
+        console.log(`${wrong ? "not ok" : "ok"} - ${next.name}`);
+        if (wrong) console.log(`#   ${wrong.replace(/\n/g, "\n#   ")}`);
+        if (wrong) failed++;
+        else passed++;
       }
       lane.colleague.inbox.close();
     };
@@ -142,8 +167,8 @@ async function main(): Promise<boolean> {
   results.sort((a, b) => attacks.indexOf(a.attack) - attacks.indexOf(b.attack));
   const good = results.filter(({ product, control }) => product.good && control.good);
   const rows = new Set(good.map(({ attack }) => attack.row).filter(Boolean));
-  await writeReport(join(folder, "..", "hostile.html"), engineName, results);
-  console.log(`# ${Math.round((performance.now() - begun) / 1000)} s in ${engineName}; see build/hostile.html`);
+  await writeReport(join(folder, "..", pageName), engineName, results);
+  console.log(`# ${Math.round((performance.now() - begun) / 1000)} s in ${engineName}; see build/${pageName}`);
   const controls = good.length;
   console.log(`rows ${rows.size} attacks ${results.length} controls ${controls}`);
   console.log(`${passed} passed, ${failed} failed`);

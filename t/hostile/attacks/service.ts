@@ -8,67 +8,12 @@ import {
 import * as f from "../../../web/src/wire/frames.gen.ts";
 import { decodeWrap, WrapKind } from "../../../web/src/wire/wrap.ts";
 import type { Attack } from "../attack.ts";
+import { asDevice, Raw, sentence } from "../raw.ts";
 import { decodeRoster, makeSession } from "../forge.ts";
 import {
-  addressOf, countsOf, keysOf, PASSWORD, platformOf, register, replaysOf, until,
+  countsOf, keysOf, PASSWORD, register, replaysOf, until,
   type Ending, type Scene,
 } from "../scene.ts";
-
-type Answer = { name: string; body: Bytes };
-
-/** A client that says what it is told to. */
-class Raw {
-  readonly answers: Answer[] = [];
-  closed = "";
-  readonly #socket: WebSocket;
-  readonly #unsent: Bytes[] = [];
-  #tag = 0;
-
-  constructor(scene: Scene, cid: string) {
-    const { stage, lib } = scene;
-    const url = `${addressOf(stage).url}?c=${cid}`;
-    const socket = platformOf(stage, lib).socket(url, f.subprotocol);
-    socket.binaryType = "arraybuffer";
-    socket.onopen = () => {
-      for (const frame of this.#unsent.splice(0)) socket.send(frame);
-    };
-    socket.onmessage = ({ data }) => {
-      const { name, body } = f.openFrame(new Uint8Array(data as ArrayBuffer));
-      this.answers.push({ name, body });
-    };
-    socket.onclose = ({ code, reason }) => (this.closed = `${code} ${reason}`);
-    this.#socket = socket as unknown as WebSocket;
-  }
-
-  send(encode: (tag: number) => Bytes): void {
-    const frame = encode(++this.#tag);
-    if (this.#socket.readyState === 1) this.#socket.send(frame);
-    else this.#unsent.push(frame);
-  }
-
-  async next(name: string): Promise<Bytes> {
-    const found = await until(`${name} in answer`, () =>
-      this.answers.find((answer) => answer.name === name || answer.name === "error"));
-    this.answers.splice(this.answers.indexOf(found), 1);
-    if (found.name !== name) throw new Error(`refused: ${sentence(found.body)}`);
-    return found.body;
-  }
-
-  /** What is answered, be it a refusal. */
-  async any(): Promise<Answer> {
-    const found = await until("an answer", () =>
-      this.answers.find(({ name }) => name !== "challenge"));
-    this.answers.splice(this.answers.indexOf(found), 1);
-    return found;
-  }
-
-  close(): void {
-    this.#socket.close();
-  }
-}
-
-const sentence = (body: Bytes): string =>
-  new TextDecoder().decode(f.decodeError(body).sentence);
 
 // --- row 17: who is there -----------------------------------------------------
 
@@ -141,23 +86,6 @@ async function saidAgain(scene: Scene): Promise<Ending> {
 }
 
 // --- row 26: who may what ----------------------------------------------------------
-
-async function asDevice(scene: Scene): Promise<Raw> {
-  const { lib, stage, lane } = scene;
-  const device = keysOf(lane.colleague);
-  const raw = new Raw(scene, scene.cid);
-  const { challenge } = f.decodeChallenge(await raw.next("challenge"));
-  const subject = await lib.names.signkeyIdOf(device.pk);
-  const sig = await lib.signClaim({
-    role: 2, originHash: await lib.hash(new TextEncoder().encode(stage.chat)),
-    challenge, subject,
-  }, device.signKey);
-  raw.send((tag) => f.encodeAuth(tag, {
-    role: 2, subject, sig, puzzle: 0, release: ZERO_ID, hello: new Uint8Array(0),
-  }));
-  await raw.next("ready");
-  return raw;
-}
 
 /** Whose finder also knows what people take for passwords. */
 async function vaultOfALostDevice(scene: Scene): Promise<Ending> {

@@ -1,0 +1,90 @@
+// A client that says what it is told to, byte by byte.
+
+import { toBase64Url, ZERO_ID, type Bytes } from "../../web/src/wire/bytes.ts";
+import * as f from "../../web/src/wire/frames.gen.ts";
+import {
+  addressOf, keysOf, platformOf, until, type Scene,
+} from "./scene.ts";
+
+export interface Answer {
+  readonly name: string;
+  readonly tag: number;
+  readonly body: Bytes;
+}
+
+/** A client that says what it is told to. */
+export class Raw {
+  readonly answers: Answer[] = [];
+  closed = "";
+  readonly #socket: WebSocket;
+  readonly #unsent: Bytes[] = [];
+  #tag = 0;
+
+  constructor(scene: Scene, cid: string) {
+    const { stage, lib } = scene;
+    const url = `${addressOf(stage).url}?c=${cid}`;
+    const socket = platformOf(stage, lib).socket(url, f.subprotocol);
+    socket.binaryType = "arraybuffer";
+    socket.onopen = () => {
+      for (const frame of this.#unsent.splice(0)) socket.send(frame);
+    };
+    socket.onmessage = ({ data }) => {
+      const { name, tag, body } = f.openFrame(new Uint8Array(data as ArrayBuffer));
+      this.answers.push({ name, tag, body });
+    };
+    socket.onclose = ({ code, reason }) => (this.closed = `${code} ${reason}`);
+    this.#socket = socket as unknown as WebSocket;
+  }
+
+  /** Its tag. */
+  send(encode: (tag: number) => Bytes): number {
+    const frame = encode(++this.#tag);
+    if (this.#socket.readyState === 1) this.#socket.send(frame);
+    else this.#unsent.push(frame);
+    return this.#tag;
+  }
+
+  async next(name: string): Promise<Bytes> {
+    const found = await until(`${name} in answer`, () =>
+      this.answers.find((answer) => answer.name === name || answer.name === "error"));
+    this.answers.splice(this.answers.indexOf(found), 1);
+    if (found.name !== name) throw new Error(`refused: ${sentence(found.body)}`);
+    return found.body;
+  }
+
+  /** What is answered, be it a refusal. */
+  async any(): Promise<Answer> {
+    const found = await until("an answer", () =>
+      this.answers.find(({ name }) => name !== "challenge"));
+    this.answers.splice(this.answers.indexOf(found), 1);
+    return found;
+  }
+
+  close(): void {
+    this.#socket.close();
+  }
+}
+
+export const sentence = (body: Bytes): string =>
+  new TextDecoder().decode(f.decodeError(body).sentence);
+
+/** One that has proved to be a device of a customer. */
+export async function asDevice(
+  scene: Scene,
+  colleague = scene.lane.colleague,
+): Promise<Raw> {
+  const { lib, stage } = scene;
+  const device = keysOf(colleague);
+  const raw = new Raw(scene, toBase64Url(device.cid));
+  const { challenge } = f.decodeChallenge(await raw.next("challenge"));
+  const subject = await lib.names.signkeyIdOf(device.pk);
+  const sig = await lib.signClaim({
+    role: 2, originHash: await lib.hash(new TextEncoder().encode(stage.chat)),
+    challenge, subject,
+  }, device.signKey);
+  raw.send((tag) => f.encodeAuth(tag, {
+    role: 2, subject, sig, puzzle: 0, release: ZERO_ID, hello: new Uint8Array(0),
+  }));
+  await raw.next("ready");
+  return raw;
+}
