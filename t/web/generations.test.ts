@@ -288,6 +288,23 @@ describe("a device that is removed", () => {
     assert.deepEqual(named, [shown]);
   });
 
+  test("the list says since when each is on it", async () => {
+    const early = Date.now() - 40 * 24 * HOUR;
+    const others = new People(service);
+    const past = { ...nodePlatform(), now: () => early };
+    const first = await others.customer(
+      past, service, `since-${count}@example.org`);
+    const second = await others.login(nodePlatform(), service);
+    await until("both are listed", () => first.devices!.devices.length === 2);
+    const since = await second.devicesSince();
+    assert.equal(since.get(first.device!.id), early);
+    assert.ok(since.get(second.device!.id)! > early);
+    assert.equal(since.size, 2);
+    await first.change({ password: PASSWORD, remove: [second.device!.id] });
+    assert.deepEqual([...await first.devicesSince()], [[first.device!.id, early]]);
+    others.leave();
+  });
+
   test("a refusal without proof is not called a removal", async () => {
     const other = await people.login(nodePlatform(), lying);
     proxy.tampering = {

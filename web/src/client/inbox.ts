@@ -1,10 +1,9 @@
 // The inbox's side: one device of a customer.
 
-import { RECOVERY_CODE_BYTES, readSecret, SECRET_KEY_BYTES } from "../crypto/kit.ts";
-import { accountName, safetyNumber, signkeyIdOf } from "../crypto/names.ts";
+import { safetyNumber, signkeyIdOf } from "../crypto/names.ts";
 import { Role } from "../wire/auth.ts";
 import {
-  compare, copy, fromBase64Url, fromHex, isZero, toBase64Url, toHex, ZERO_ID, type Bytes,
+  compare, copy, fromHex, isZero, toBase64Url, toHex, ZERO_ID, type Bytes,
 } from "../wire/bytes.ts";
 import {
   decodeChecked, E_AUTH_FAILED, type SessionItem,
@@ -17,13 +16,13 @@ import { Batch } from "./batch.ts";
 import { browserPlatform } from "./browser.ts";
 import { change, recover } from "./change.ts";
 import { Core } from "./core.ts";
-import { deviceListOf } from "./devices.ts";
+import { deviceListOf, listedSince } from "./devices.ts";
 import { ClientError } from "./errors.ts";
 import { endsOfOutbox, Exchange, sourceOf } from "./exchange.ts";
 import type { InboxOptions } from "./index.ts";
 import { deviceOf, verifyHello } from "./judge.ts";
 import { Keyring } from "./keyring.ts";
-import { keyOf } from "./owner.ts";
+import { keyOf, withStream } from "./owner.ts";
 import type { Platform } from "./platform.ts";
 import { keys } from "./records.ts";
 import { pinRoster, type KnownRoster } from "./roster.ts";
@@ -31,6 +30,9 @@ import { Signals } from "./signals.ts";
 import { Stale } from "./stale.ts";
 import { ServiceError, Stream } from "./stream.ts";
 import { Transcript } from "./transcript.ts";
+import {
+  cidOfText, invitationOf, nameOf, recoveryCodeOf, secretKeyOf,
+} from "./typed.ts";
 import type {
   Alarm, CheckResult, Conversation, DeviceList, Inbox, Link, RecoveryKit,
 } from "./types.ts";
@@ -173,14 +175,11 @@ export class CustomerInbox implements Inbox {
 
   async recover(options: Parameters<Inbox["recover"]>[0]): Promise<void> {
     this.#requireNone();
-    const code = await readSecret(options.recoveryCode, RECOVERY_CODE_BYTES);
-    if (!code) {
-      throw new ClientError("bad-recovery-code", "The recovery code is mistyped.");
-    }
+    const recoveryCode = await recoveryCodeOf(options.recoveryCode);
     const setUp = await recover({
       ...options,
       account: nameOf(options.account),
-      recoveryCode: code,
+      recoveryCode,
       cid: cidOfText(options.cid),
       platform: this.#platform,
       address: this.#options.service,
@@ -288,6 +287,14 @@ export class CustomerInbox implements Inbox {
     throw this.#closed
       ? new ClientError("closed", "The inbox was closed.")
       : new ClientError("alarm", core.status.alarm!.detail);
+  }
+
+  async devicesSince(): Promise<ReadonlyMap<string, number>> {
+    const roster = this.#core?.rosters.highest;
+    if (!roster || !this.#device) return new Map();
+    const service = { platform: this.#platform, address: this.#options.service };
+    return withStream(service, this.#device.cid, (stream) =>
+      listedSince(stream, roster)).catch(() => new Map());
   }
 
   check(): ReturnType<Inbox["check"]> {
@@ -564,31 +571,4 @@ export class CustomerInbox implements Inbox {
   #emit(): void {
     for (const listener of [...this.#listeners]) listener();
   }
-}
-
-function cidOfText(text: string): Bytes {
-  const cid = fromBase64Url(text.trim());
-  if (cid?.length === 32) return cid;
-  throw new ClientError("bad-cid", "This is no customer id.");
-}
-
-async function secretKeyOf(text: string): Promise<Bytes> {
-  const secretKey = await readSecret(text, SECRET_KEY_BYTES);
-  if (secretKey) return secretKey;
-  throw new ClientError("bad-secret-key", "The Secret Key is mistyped.");
-}
-
-function invitationOf(text: string): Bytes {
-  const digits = text.trim().toLowerCase();
-  if (/^[0-9a-f]{32}$/.test(digits)) return fromHex(digits);
-  throw new ClientError("bad-invitation", "An invitation has 32 hexadecimal digits.");
-}
-
-function nameOf(text: string): string {
-  const name = accountName(text.trim());
-  if (name) return name;
-  throw new ClientError(
-    "bad-account-name",
-    "An account name has 3 to 64 of a-z, 0-9 and . _ @ + -",
-  );
 }

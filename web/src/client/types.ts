@@ -170,6 +170,8 @@ export interface Inbox {
   readonly staleSince: number | undefined;
   /** The highest roster that this device holds. */
   readonly devices: DeviceList | undefined;
+  /** When each device was added, by its id; empty while that cannot be known. */
+  devicesSince(): Promise<ReadonlyMap<string, number>>;
   /** By the time of the last message, newest first. */
   readonly conversations: readonly Conversation[];
   readonly subscribe: Subscribe;

@@ -1,6 +1,6 @@
 // What is not about one conversation: the site, the devices, notifications.
 
-import { useState } from "preact/hooks";
+import { useEffect, useState } from "preact/hooks";
 
 import type { Inbox } from "../client/types.ts";
 import { Back, Close } from "../ui/icons.tsx";
@@ -19,8 +19,16 @@ type Begin = (change: Change) => void;
 
 function Devices({ inbox, begin }: { inbox: Inbox; begin: Begin }) {
   const list = inbox.devices;
+  const [since, setSince] = useState<ReadonlyMap<string, number>>(new Map());
 
+  useEffect(() => void inbox.devicesSince().then(setSince), [inbox, list]);
   if (list === undefined) return null;
+
+  const added = (id: string) => {
+    const time = since.get(id);
+
+    return time === undefined ? "" : `added on ${longDate.format(time)}`;
+  };
 
   return (
     <section>
@@ -29,6 +37,7 @@ function Devices({ inbox, begin }: { inbox: Inbox; begin: Begin }) {
         {list.devices.map((device) => (
           <li key={device.id}>
             {deviceName(device.id)}
+            <span class="note">{added(device.id)}</span>
             {device.mine ? (
               <span class="tag">this one</span>
             ) : (
