@@ -261,7 +261,7 @@ measure_history(struct growth *g)
     }
 
     verdict(g, "HISTORY, full to small",
-            print_rounds(g, "pages of history", large, small, READ_ROUNDS), 1,
+            print_rounds(g, "messages of history", large, small, READ_ROUNDS), 1,
             0.9);
 }
 

@@ -22,7 +22,7 @@ read_all_shops(struct side *side, struct shop *shops, size_t n)
     while (noise_done->shops < n) {
         struct shop *shop = &shops[noise_done->shops++];
 
-        shop_catch_up(side, shop);
+        (void) shop_catch_up(side, shop);
         noise_done->read += shop->position;
     }
 }

@@ -42,7 +42,7 @@ round_history(struct side *side, struct session **sessions, size_t n,
               uint8_t page)
 {
     uint64_t begun = now_us();
-    size_t   asked = 0, before = side->answers;
+    size_t   asked = 0, before = side->answers, listed = side->listed;
 
     while (side->answers - before < n) {
         for ( ; asked < n && asked - (side->answers - before) < 16; asked++) {
@@ -51,20 +51,20 @@ round_history(struct side *side, struct session **sessions, size_t n,
         side_turn(side, 1000);
     }
 
-    return a_second(n, begun);
+    return a_second(side->listed - listed, begun);
 }
 
 double
 round_catch_up(struct side *side, struct shop *shops, size_t n)
 {
-    uint64_t begun = now_us();
+    uint64_t us = 0;
     size_t   i, before = side->answers;
 
     for (i = 0; i < n; i++) {
-        shop_catch_up(side, &shops[i]);
+        us += shop_catch_up(side, &shops[i]);
     }
 
-    return a_second(side->answers - before, begun);
+    return (double) (side->answers - before) * 1e6 / (double) (us + 1);
 }
 
 void

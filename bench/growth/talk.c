@@ -81,6 +81,18 @@ prove(struct stream *stream, const struct sc_frame *frame, uint8_t role,
 }
 
 static void
+on_page(struct side *side, const struct sc_frame *frame)
+{
+    struct sc_frame_messages page;
+
+    if (!sc_messages_decode(frame->body, &page)) {
+        die("a malformed page");
+    }
+    side->answers++;
+    side->listed += page.messages.count;
+}
+
+static void
 on_session(struct stream *stream, const struct sc_frame *frame)
 {
     struct session       *s = (struct session *) (void *) stream;
@@ -103,7 +115,7 @@ on_session(struct stream *stream, const struct sc_frame *frame)
         stream->side->stored++;
         break;
     case SC_FRAME_MESSAGES:
-        stream->side->answers++;
+        on_page(stream->side, frame);
         break;
     default:
         break;
@@ -230,16 +242,24 @@ on_device(struct stream *stream, const struct sc_frame *frame)
                    ((char *) stream - offsetof(struct shop, device)), frame);
 }
 
-void
+uint64_t
 shop_catch_up(struct side *side, struct shop *shop)
 {
+    size_t   ready = side->ready;
+    uint64_t begun;
+
     shop->head = UINT64_MAX;
     shop->position = 0;
     stream_open(&shop->device, side, shop->owner.cid, on_device);
+    while (side->ready == ready) {
+        side_turn(side, 1000);
+    }
 
+    begun = now_us();
     while (shop->position < shop->head) {
         side_turn(side, 1000);
     }
 
     stream_close(&shop->device);
+    return now_us() - begun;
 }

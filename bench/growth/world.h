@@ -38,6 +38,7 @@ struct side {
     size_t          ready;       /* READYs so far */
     size_t          stored;      /* STOREDs so far */
     size_t          answers;     /* pages, deliveries */
+    size_t          listed;      /* messages in pages */
 };
 
 struct shop {
@@ -122,8 +123,9 @@ void session_write(struct session *session);
 void session_send(struct session *session, uint64_t at);
 unsigned session_inflight(const struct session *session);
 
-/* Logs the shop's device in, which then reads all that it has not. */
-void shop_catch_up(struct side *side, struct shop *shop);
+/* Logs the shop's device in, which then reads all that it has not.  The us
+ * from READY to the last message. */
+uint64_t shop_catch_up(struct side *side, struct shop *shop);
 
 /* What a device does with a frame. */
 void shop_on_device(struct shop *shop, const struct sc_frame *frame);
@@ -151,7 +153,8 @@ void fill(const struct side *side, struct session **sessions, size_t n,
 double round_accept(struct side *side, struct session **sessions, size_t n,
                     size_t messages);
 
-/* Newest pages of that many messages, one of each session.  Pages a second. */
+/* Newest pages of that many messages, one of each session.  Messages a
+ * second. */
 double round_history(struct side *side, struct session **sessions, size_t n,
                      uint8_t page);
 
