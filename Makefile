@@ -294,8 +294,8 @@ $(ASAN)/t/unit/test_engine_bugs: | \
         $(addprefix $(ASAN)/t/unit/test_,store store_delete store_keep store_read)
 
 FUZZED_C := $(PROTO_C) sidecar/config.c sidecar/log.c \
-            sidecar/admin/request.c sidecar/ctl/claims.c sidecar/ctl/txt.c \
-            ngx_module/ws_frame.c
+            sidecar/admin/request.c sidecar/vault.c sidecar/ctl/claims.c \
+            sidecar/ctl/txt.c ngx_module/ws_frame.c
 
 $(ASAN)/t/fuzz/%: $(ASAN)/obj/t/fuzz/%.o $(call aobj,t/fuzz/replay.c $(FUZZED_C))
 	@mkdir -p $(@D)
