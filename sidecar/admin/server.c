@@ -262,7 +262,8 @@ sc_admin_apply(struct sc_admin_exchange *exchange, struct sc_commit_op *op)
     };
 
     apply.call.data = &apply;
-    op->data = &apply;    /* cppcheck-suppress autoVariables ; until it is done */
+    /* cppcheck-suppress autoVariables ; until it is done */
+    op->data = &apply;
     op->done = on_applied;
 
     return run_call(exchange->admin, &apply.call) == 0 ? op->op.error
