@@ -254,7 +254,7 @@ PORT ?= 8080
 
 # --- tests -------------------------------------------------------------------
 
-TEST_PARTS := test-unit test-third test-differential test-model test-memory test-crash test-restart \
+TEST_PARTS := test-unit test-shipped test-third test-differential test-model test-memory test-crash test-restart \
               test-nginx test-web test-browser hostile test-canary
 
 .PHONY: test
@@ -309,6 +309,15 @@ $(BUILD)/fuzz/module_link $(ASAN)/obj/t/fuzz/module_link.o: \
     $(BUILD)/module/.configured
 $(ASAN)/obj/t/fuzz/module_link.o: WARN := -Wall -Werror
 $(ASAN)/obj/t/fuzz/module_link.o: CPKG += $(NGX_INC)
+
+# The programs as shipped, where a system call that their filter does not know
+# ends them.
+SHIPPED := $(addprefix $(ASAN)/t/unit/test_,accounts admin daemon handover)
+
+.PHONY: test-shipped
+test-shipped: $(BUILD)/.deps-test sidecar $(SHIPPED) ## the shipped daemon behind its filter of system calls
+	@SEALCHATD=$(BUILD)/sealchatd SEALCHATCTL=$(BUILD)/sealchatctl \
+	    t/run-tap $(SHIPPED)
 
 .PHONY: test-model
 test-model: $(BUILD)/.deps-test ## the model of commit and redelivery, in Spin

@@ -41,19 +41,26 @@ teardown(void **state)
     return 0;
 }
 
+static const char *
+ctl_program(void)
+{
+    const char *program = getenv("SEALCHATCTL");
+
+    return program ? program : "build/asan/sealchatctl";
+}
+
 /* Runs sealchatctl; its output is in Out, both channels.  The exit code. */
 static int
 ctl(const char *format, ...)
 {
-    const char *program = getenv("SEALCHATCTL");
-    char        command[1024];
-    va_list     args;
-    FILE       *pipe;
-    size_t      n;
-    int         used, status;
+    char    command[1024];
+    va_list args;
+    FILE   *pipe;
+    size_t  n;
+    int     used, status;
 
-    used = snprintf(command, sizeof(command), "%s -c %s ",
-                    program ? program : "build/asan/sealchatctl", D.conf);
+    used = snprintf(command, sizeof(command), "%s -c %s ", ctl_program(),
+                    D.conf);
     va_start(args, format);
     used += vsnprintf(command + used, sizeof(command) - (size_t) used,
                       format, args);
@@ -115,7 +122,7 @@ test_status(void **state)
     says("\nsealchatd_frames_total{type=\"register\"} 1\n");
     says("\nsealchatd_commit_duration_seconds_count ");
     snprintf(command, sizeof(command),
-             "build/asan/sealchatctl -c %s metrics | promtool check metrics",
+             "%s -c %s metrics | promtool check metrics", ctl_program(),
              D.conf);
     assert_int_equal(system(command), 0);
 
@@ -495,7 +502,7 @@ test_backup(void **state)
 
     /* Under load. */
     snprintf(command, sizeof(command),
-             "build/asan/sealchatctl -c %s -j backup %s/backup 2>&1", D.conf,
+             "%s -c %s -j backup %s/backup 2>&1", ctl_program(), D.conf,
              D.dir);
     backup = popen(command, "r");
     assert_non_null(backup);
