@@ -1,5 +1,5 @@
-# Draws what bench/growth wrote: accepting while the store fills, and the p99
-# of STORED beside what else may go on.
+# Draws what bench/growth wrote: how fast the store fills, and the p99 of STORED
+# beside what else may go on.
 #
 #     gnuplot -e "folder='...'; out='...'" bench/growth.gp
 
@@ -10,14 +10,14 @@ set grid ytics linecolor rgb "#dddddd"
 set border 3
 set tics nomirror
 
-set title "Accepting while the store fills" left
+set title "Messages a second while the store fills, each thousand synced"
 set xlabel "messages stored (million)"
 set ylabel "messages a second (thousand)"
 set yrange [0:*]
 plot folder."/fill.dat" using ($1/1e6):($2/1e3) with lines \
     linewidth 2 linecolor rgb "#1f5fbf" notitle
 
-set title "p99 of STORED beside what else goes on, to the same round's quiet" left
+set title "p99 of STORED beside what else goes on, to that of the same quiet round"
 set xlabel ""
 set ylabel "ratio"
 set xrange [0.5:4.5]
