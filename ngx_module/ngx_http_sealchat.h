@@ -274,6 +274,9 @@ void ngx_http_sealchat_link_init(void);
 ngx_int_t ngx_http_sealchat_link_join(ngx_http_sealchat_session_t *s,
     ngx_peer_connection_t *pc);
 ngx_int_t ngx_http_sealchat_link_open(ngx_http_sealchat_session_t *s);
+ngx_http_sealchat_link_t *ngx_http_sealchat_link_get(
+    ngx_peer_connection_t *pc, ngx_http_sealchat_loc_conf_t *slcf);
+void ngx_http_sealchat_link_question(ngx_http_sealchat_link_t *link);
 ngx_int_t ngx_http_sealchat_link_ask(ngx_http_sealchat_ask_t *ask,
     ngx_peer_connection_t *pc, ngx_http_sealchat_loc_conf_t *slcf);
 void ngx_http_sealchat_link_answer(ngx_http_sealchat_link_t *link,

@@ -31,7 +31,6 @@ static void ngx_http_sealchat_link_timeout(ngx_http_sealchat_link_t *link);
 static void ngx_http_sealchat_link_write_handler(ngx_event_t *wev);
 static void ngx_http_sealchat_link_start_sessions(
     ngx_http_sealchat_link_t *link);
-static void ngx_http_sealchat_link_question(ngx_http_sealchat_link_t *link);
 static void ngx_http_sealchat_link_unblock(ngx_http_sealchat_link_t *link);
 
 static u_char *ngx_http_sealchat_link_log_error(ngx_log_t *log, u_char *buf,
@@ -95,6 +94,28 @@ ngx_http_sealchat_link_join(ngx_http_sealchat_session_t *s,
     }
 
     return NGX_OK;
+}
+
+
+/* a link for who is no session; NULL if there is none to be had */
+
+ngx_http_sealchat_link_t *
+ngx_http_sealchat_link_get(ngx_peer_connection_t *pc,
+    ngx_http_sealchat_loc_conf_t *slcf)
+{
+    ngx_uint_t                 more;
+    ngx_http_sealchat_link_t  *link;
+
+    more = slcf->links;
+    link = ngx_http_sealchat_link_find(pc, &more);
+
+    if (link == NULL
+        && ngx_http_sealchat_link_make(pc, slcf, &link) != NGX_OK)
+    {
+        return NULL;
+    }
+
+    return link;
 }
 
 
@@ -712,78 +733,6 @@ ngx_http_sealchat_link_open(ngx_http_sealchat_session_t *s)
     ngx_memcpy(p, payload, len);
 
     return NGX_OK;
-}
-
-
-/*
- * NGX_OK, and the handler will be called; NGX_DECLINED, and it will not.  All
- * that ask while an answer is under way get the same.
- */
-
-ngx_int_t
-ngx_http_sealchat_link_ask(ngx_http_sealchat_ask_t *ask,
-    ngx_peer_connection_t *pc, ngx_http_sealchat_loc_conf_t *slcf)
-{
-    ngx_uint_t                 more;
-    ngx_http_sealchat_link_t  *link;
-
-    more = slcf->links;
-    link = ngx_http_sealchat_link_find(pc, &more);
-
-    if (link == NULL
-        && ngx_http_sealchat_link_make(pc, slcf, &link) != NGX_OK)
-    {
-        return NGX_DECLINED;
-    }
-
-    if (link->connection == NULL) {
-        return NGX_DECLINED;
-    }
-
-    ngx_queue_insert_tail(&link->asking, &ask->queue);
-    ask->waiting = 1;
-
-    if (link->up) {
-        ngx_http_sealchat_link_question(link);
-    }
-
-    return NGX_OK;
-}
-
-
-static void
-ngx_http_sealchat_link_question(ngx_http_sealchat_link_t *link)
-{
-    if (link->asked || ngx_queue_empty(&link->asking)) {
-        return;
-    }
-
-    link->asked = 1;
-
-    (void) ngx_http_sealchat_link_put(link, SC_RECORD_STATUS, 0, 0, 0, 0);
-}
-
-
-/* text is NULL when the link breaks */
-
-void
-ngx_http_sealchat_link_answer(ngx_http_sealchat_link_t *link, u_char *text,
-    size_t len)
-{
-    ngx_queue_t              *q;
-    ngx_http_sealchat_ask_t  *ask;
-
-    link->asked = 0;
-
-    while (!ngx_queue_empty(&link->asking)) {
-        q = ngx_queue_head(&link->asking);
-        ask = ngx_queue_data(q, ngx_http_sealchat_ask_t, queue);
-
-        ngx_queue_remove(q);
-        ask->waiting = 0;
-
-        ask->handler(ask, text, len);
-    }
 }
 
 
