@@ -262,10 +262,12 @@ test: ## run all tests; the last line is N passed, N failed
 	@t/run-parts $(TEST_PARTS)
 
 .PHONY: test-long
-test-long: test-crash-build test-restart-build ## what takes too long for every time: 200 kills, 10,000 sockets, 20 million inputs
+test-long: test-crash-build test-restart-build ## what takes too long for every time: 200 kills, 10,000 sockets, 20 million inputs, attacks in Firefox
 	@t/crash/run 80 20
 	@$(MAKE) --no-print-directory test-differential INPUTS=20000000
 	@RESTART_SOCKETS=10000 t/restart/run
+	@cd web && $(abspath $(NODE)) hostile.mjs run clock
+	@cd web && $(abspath $(NODE)) hostile.mjs run firefox
 
 .PHONY: asan
 asan: $(ASAN)/$(SO) $(ASAN)/sealchatd $(ASAN)/sealchatctl
@@ -495,6 +497,8 @@ $(BUILD)/hostile/salamander: $(BUILD)/obj/t/hostile/salamander.o
 
 HOSTILE := $(BUILD)/.deps-test asan all $(BUILD)/hostile/.controls \
            $(BUILD)/hostile/sealchatd-without $(BUILD)/hostile/salamander
+
+test-long: $(HOSTILE)
 
 .PHONY: hostile
 hostile: $(HOSTILE) ## attacks by a hostile service, each with a control; build/hostile.html

@@ -18,6 +18,7 @@ export class Raw {
   closed = "";
   readonly #socket: WebSocket;
   readonly #unsent: Bytes[] = [];
+  readonly #waiting = new Map<string, () => void>();
   #tag = 0;
 
   constructor(scene: Scene, cid: string) {
@@ -31,6 +32,7 @@ export class Raw {
     socket.onmessage = ({ data }) => {
       const { name, tag, body } = f.openFrame(new Uint8Array(data as ArrayBuffer));
       this.answers.push({ name, tag, body });
+      this.#waiting.get(name)?.();
     };
     socket.onclose = ({ code, reason }) => (this.closed = `${code} ${reason}`);
     this.#socket = socket as unknown as WebSocket;
@@ -42,6 +44,12 @@ export class Raw {
     if (this.#socket.readyState === 1) this.#socket.send(frame);
     else this.#unsent.push(frame);
     return this.#tag;
+  }
+
+  /** The moment in which it does. */
+  arrives(name: string): Promise<void> {
+    if (this.answers.some((answer) => answer.name === name)) return Promise.resolve();
+    return new Promise((done) => this.#waiting.set(name, done));
   }
 
   async next(name: string): Promise<Bytes> {

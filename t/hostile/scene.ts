@@ -247,10 +247,14 @@ export class Scene {
   /** The inbox of this lane's customer, in this build. */
   async desk(): Promise<Customer<Tab>> {
     const tab = (this.lane.desk ??= await this.#logIn());
+    const before = this.record.frames.length;
     this.show(tab);
     await tab.goto(`${this.stage.chat}${this.path("inbox.html")}`);
     const customer = new Customer(tab);
     await customer.list.waitFor();
+    await until("the desk is connected", () =>
+      this.record.frames.slice(before).some(
+        ({ name, stream }) => name === "ready" && stream.page === "chat"));
     await tab.getByText("Connected", { exact: true }).first()
       .waitFor({ state: "attached" });
     return customer;
