@@ -1,5 +1,6 @@
 // What an attack is.
 
+import type { EngineName } from "../browser/driver.ts";
 import type { DefenceName } from "./defences.ts";
 import type { Ending, Scene } from "./scene.ts";
 
@@ -20,6 +21,8 @@ export interface Attack {
   readonly does: string;
   /** What is switched off in the control, where the attack has to succeed. */
   readonly defence: DefenceName;
+  /** The only one in which it can succeed. */
+  readonly engine?: EngineName;
   /** Needs a sealchatd that counts, for the product too. */
   readonly counts?: true;
   readonly run: (scene: Scene) => Promise<Ending>;

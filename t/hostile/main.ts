@@ -115,11 +115,11 @@ async function tryOut(lane: Lane, trial: Trial): Promise<string | undefined> {
 
 async function main(): Promise<boolean> {
   const begun = performance.now();
-  const todo = attacks.filter(({ name, row }) =>
-    !wanted.length ||
+  const todo = attacks.filter(({ name, row, engine }) =>
+    (engine ?? engineName) === engineName && (!wanted.length ||
     wanted.some((w) => /^\d+$/.test(w)
       ? Number(w) === row
-      : name.toLowerCase().includes(w.toLowerCase())));
+      : name.toLowerCase().includes(w.toLowerCase()))));
   await rm(pictures, { recursive: true, force: true });
   await mkdir(pictures, { recursive: true });
   const [stage, engine] = await Promise.all([startStage(), openEngine(engineName)]);
