@@ -155,7 +155,7 @@ static void
 thread_main(void *arg)
 {
     struct sc_commit *commit = arg;
-    struct list       batch;
+    struct list       batch, none = { NULL, NULL };
     int               stop = 0;
 
     /* A stop comes with the last batch: nothing is queued behind it. */
@@ -163,6 +163,13 @@ thread_main(void *arg)
         batch = wait_for_work(commit, &stop);
         if (batch.first != NULL || !stop) {
             run_batch(commit, batch);
+        }
+
+        /* The batch was handed back: only what comes now waits for this. */
+        if (batch.first != NULL && !stop
+            && sc_store_wants(commit->options.store) == 0)
+        {
+            run_batch(commit, none);
         }
     }
 }

@@ -334,7 +334,9 @@ int sc_store_apply(struct sc_store *store, struct sc_op *ops,
                    char *why, size_t why_size);
 
 /* For the thread that applies: after how many ms the store would like to be
- * given an empty list, if nothing else comes before; -1: it has no need. */
+ * given an empty list, if nothing else comes before; -1: it has no need.  0:
+ * now, even if another list waits: something is to leave, which happens behind
+ * empty lists alone. */
 int64_t sc_store_wants(struct sc_store *store);
 
 

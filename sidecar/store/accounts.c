@@ -342,8 +342,10 @@ read_roster(struct sc_txn *txn, uint64_t customer, uint64_t version,
             struct sc_blob_out *out)
 {
     struct sc_bytes id, roster;
-    int             found = get_roster(txn, customer, version, &id, &roster);
+    int             found;
 
+    found = sc_customer_there(txn, customer)
+            && get_roster(txn, customer, version, &id, &roster);
     if (found) {
         copy_out(txn, roster, out);
     }

@@ -138,6 +138,14 @@ sc_customer_row_put(struct sc_txn *txn, uint64_t number,
     sc_txn_put(txn, SC_DB_CUSTOMERS, key, sizeof(key), value, sizeof(value));
 }
 
+int
+sc_customer_there(struct sc_txn *txn, uint64_t number)
+{
+    struct sc_customer_row row;
+
+    return sc_customer_row(txn, number, &row) && !row.erased;
+}
+
 uint64_t
 sc_customer_number(struct sc_txn *txn, const uint8_t cid[32],
                    struct sc_customer_row *row)

@@ -131,6 +131,11 @@ sc_lmdb_session(struct sc_store *store, uint64_t customer,
         return -1;
     }
 
+    if (!sc_customer_there(txn, customer)) {
+        memset(out, 0, sizeof(*out));
+        return sc_txn_finish(txn, 0);
+    }
+
     out->deleted |= sc_deleted(txn, customer, sid);
     if (!found && !out->deleted) {
         found = from_disk(txn, key, key_n, signkey_id, out);
@@ -235,15 +240,24 @@ sids_on_disk(struct sc_store *store, uint64_t customer,
     return failed ? -1 : 0;
 }
 
-/* How many were read, or -1.  deleted: one of them was, meanwhile. */
+static int
+is_there(struct sc_store *store, uint64_t customer)
+{
+    struct sc_txn *txn = sc_txn_read(store->db);
+
+    return txn == NULL ? -1
+                       : sc_txn_finish(txn, sc_customer_there(txn, customer));
+}
+
+/* How many were read, or -1.  gone: one of them was, meanwhile. */
 static int
 read_page(struct sc_store *store, uint64_t customer, const uint8_t from[32],
           const uint8_t signkey_id[32], struct sids *sids,
-          struct sc_session_info *out, int *deleted)
+          struct sc_session_info *out, int *gone)
 {
     int i, rc;
 
-    *deleted = 0;
+    *gone = 0;
     sids->n = 0;
     sids_in_memory(store, customer, from, sids);
     if (sids_on_disk(store, customer, from, sids) != 0) {
@@ -254,7 +268,7 @@ read_page(struct sc_store *store, uint64_t customer, const uint8_t from[32],
         rc = sc_lmdb_session(store, customer, sids->sid[i], signkey_id,
                              &out[i]);
         if (rc != 1) {
-            *deleted = rc == 0 && out[i].deleted;
+            *gone = rc == 0;
             return -1;
         }
     }
@@ -268,7 +282,7 @@ sc_lmdb_sessions(struct sc_store *store, uint64_t customer,
                  struct sc_session_info *out, int n)
 {
     struct sids sids = { NULL, 0, 0 };
-    int         read, deleted;
+    int         read, gone;
 
     if (n <= 0) {
         return 0;
@@ -282,9 +296,13 @@ sc_lmdb_sessions(struct sc_store *store, uint64_t customer,
 
     /* Each turn more means that another session is gone for good. */
     do {
-        read = read_page(store, customer, from, signkey_id, &sids, out,
-                         &deleted);
-    } while (deleted);
+        read = is_there(store, customer);
+        gone = 0;
+        if (read == 1) {
+            read = read_page(store, customer, from, signkey_id, &sids, out,
+                             &gone);
+        }
+    } while (gone);
 
     free(sids.sid);
     return read;

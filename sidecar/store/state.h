@@ -207,6 +207,9 @@ int sc_customer_row_read(struct sc_bytes value,
 void sc_customer_row_put(struct sc_txn *txn, uint64_t number,
                          const struct sc_customer_row *row);
 
+/* Whether there is such a customer, and it was not erased. */
+int sc_customer_there(struct sc_txn *txn, uint64_t number);
+
 /* The number of a customer that was not erased, and its row; or 0. */
 uint64_t sc_customer_number(struct sc_txn *txn, const uint8_t cid[32],
                             struct sc_customer_row *row);

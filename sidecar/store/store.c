@@ -426,16 +426,11 @@ go_on_with_checkpoint(struct sc_store *store, unsigned pages, char *why,
     return error;
 }
 
-/* What may fail without a word to the clients: it is tried again. */
+/* What leaves does so between lists, so that no list waits for it. */
 static void
-upkeep(struct sc_store *store, unsigned pages, char *why, size_t why_size)
+let_leave(struct sc_store *store, char *why, size_t why_size)
 {
     char detail[256] = "";
-
-    (void) sc_clock_jumped(&store->clock, why, why_size);
-
-    say(store, go_on_with_checkpoint(store, pages, detail, sizeof(detail)),
-        "no checkpoint", detail, why, why_size);
 
     if (sc_removals_wait(store) == 0) {
         say(store, sc_removals_step(store, detail, sizeof(detail)),
@@ -451,6 +446,25 @@ upkeep(struct sc_store *store, unsigned pages, char *why, size_t why_size)
         say(store, sc_purge_step(store, detail, sizeof(detail)),
             "what was erased is still there", detail, why, why_size);
     }
+}
+
+/* What may fail without a word to the clients: it is tried again.  pages: of a
+ * checkpoint that is under way; idle: behind an empty list. */
+static void
+upkeep(struct sc_store *store, unsigned pages, int idle, char *why,
+       size_t why_size)
+{
+    char detail[256] = "";
+
+    (void) sc_clock_jumped(&store->clock, why, why_size);
+
+    if (idle) {
+        let_leave(store, why, why_size);
+    }
+
+    /* Behind that, which may have found that it needs one. */
+    say(store, go_on_with_checkpoint(store, pages, detail, sizeof(detail)),
+        "no checkpoint", detail, why, why_size);
 
     sc_hot_evict(&store->hot);
     sc_room_grow(store);
@@ -469,7 +483,10 @@ sc_lmdb_wants(struct sc_store *store)
     int64_t wait = sc_hot_passing(&store->hot) ? 0 : -1;
     int64_t least = (int64_t) (store->again_at - sc_store_clock());
 
+    /* Lists take these along, so they can wait for one. */
     wait = sooner(wait, sc_cursors_wait(store));
+    wait += wait == 0;
+
     wait = sooner(wait, sc_removals_wait(store));
     wait = sooner(wait, sc_expiry_wait(store));
     wait = sooner(wait, sc_purge_wait(store));
@@ -663,7 +680,7 @@ sc_lmdb_apply(struct sc_store *store, struct sc_op *ops, char *why,
     }
 
     tell_of_room(store, &apply, why, why_size);
-    upkeep(store, pages, why, why_size);
+    upkeep(store, pages, ops == NULL, why, why_size);
     store->refused_full += apply.refused_full;
     store->refused_quota += apply.refused_quota;
     return 0;

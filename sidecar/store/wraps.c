@@ -316,7 +316,10 @@ sc_lmdb_wrap(struct sc_store *store, const uint8_t account_id[32],
         return -1;
     }
 
-    found = sc_txn_get(txn, SC_DB_WRAPS, key, key_n, &value);
+    /* An account that was erased is empty, and its wraps are on their way. */
+    found = sc_txn_get(txn, SC_DB_ACCOUNTS, account_id, 32, &value)
+            && value.n > 0
+            && sc_txn_get(txn, SC_DB_WRAPS, key, key_n, &value);
     if (found) {
         unseal(store, txn, key, key_n, value, wrap);
     }

@@ -15,6 +15,8 @@
 
 static uint64_t now;
 
+static const uint8_t zeros[32];
+
 static uint64_t
 machine_clock(void)
 {
@@ -473,6 +475,12 @@ soak_list(struct fixture *f, struct chat *chats, unsigned n, uint64_t *names)
     for (i = 0; i < 64; i++) {
         assert_int_equal(m[i].op.error, SC_E_NONE);
     }
+
+    /* As the commit thread does. */
+    if (sc_store_wants(f->store) == 0) {
+        assert_int_equal(sc_store_apply(f->store, NULL, f->why, WHY), 0);
+        assert_string_equal(f->why, "");
+    }
 }
 
 /* Ten times what is kept is written and expires: once the first has gone the
@@ -567,7 +575,7 @@ test_clock(void **state)
     now += 4000 * DAY;
     usleep(2000);
     assert_int_equal(sc_store_apply(f->store, NULL, f->why, WHY), 0);
-    assert_non_null(strstr(f->why, "3999 days ahead"));
+    assert_non_null(strstr(f->why, "days ahead"));
     assert_int_equal(sc_store_apply(f->store, NULL, f->why, WHY), 0);
     assert_string_equal(f->why, "");
     send_many(f, &a, 1);
@@ -734,8 +742,16 @@ assert_erased(struct fixture *f, uint64_t customer, const struct chat *chat)
                      SC_E_NOT_HERE);
     assert_readable(f, chat->customer, 0, 0, 0);
     assert_session(f, chat, 0);
-    assert_int_equal(sc_store_sessions(f->store, chat->customer, chat->sid,
+    assert_int_equal(sc_store_sessions(f->store, chat->customer, zeros,
                                        chat->key, &info, 1), 0);
+    assert_int_equal(sc_store_session(f->store, chat->customer, chat->sid,
+                                      chat->key, &info), 0);
+    assert_int_equal(sc_store_roster(f->store, chat->customer, 0, &blob), 0);
+    assert_int_equal(sc_store_roster_by_id(f->store, chat->customer,
+                                           name_of('r', customer * 1000 + 1),
+                                           &blob), 0);
+    assert_int_equal(sc_store_wrap(f->store, name_of('a', customer), 2, 1,
+                                   &blob), 0);
 
     /* Neither name comes back, alone or together. */
     account_op(&a, SC_OP_REGISTER, customer, 1, 1);
