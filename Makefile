@@ -262,8 +262,9 @@ test: ## run all tests; the last line is N passed, N failed
 	@t/run-parts $(TEST_PARTS)
 
 .PHONY: test-long
-test-long: test-crash-build test-restart-build ## what takes too long for every time: 200 kills, 10,000 sockets, 20 million inputs, attacks in Firefox
+test-long: test-crash-build test-restart-build $(ASAN)/t/unit/test_store_keep ## what takes too long for every time: 200 kills, 10,000 sockets, 20 million inputs, attacks in Firefox
 	@t/crash/run 80 20
+	@SOAK=20 t/run-tap $(ASAN)/t/unit/test_store_keep
 	@$(MAKE) --no-print-directory test-differential INPUTS=20000000
 	@RESTART_SOCKETS=10000 t/restart/run
 	@cd web && $(abspath $(NODE)) hostile.mjs run clock
