@@ -159,7 +159,8 @@ put_customer(struct sc_leave *leave, const struct sc_hot_customer *customer)
 
     sc_customer_row_put(txn, customer->number, &row);
 
-    if (customer->staged_earliest != 0
+    /* The purge of an erased one is there, and waits for a checkpoint. */
+    if (!row.erased && customer->staged_earliest != 0
         && is_stale(txn, customer->number, &row, last_expired))
     {
         sc_put_number(key, customer->number);

@@ -834,6 +834,31 @@ test_erase(void **state)
     assert_int_equal(register_customer(f, 3), 3);
 }
 
+/* What of it expires meanwhile does not make its purge begin before all of it
+ * is in the index. */
+static void
+test_erase_what_expires(void **state)
+{
+    struct fixture *f = *state;
+    struct chat     a, other;
+    uint64_t        number = register_customer(f, 1);
+
+    chat_init(&other, register_customer(f, 2), 9, 0);
+    chat_init(&a, number, 1, 0);
+    set_days(f, 1, 7);
+    send_many(f, &a, 10);
+    fixture_reopen(f);
+
+    now += 7 * DAY;
+    send_many(f, &a, 5);
+    send_many(f, &other, 3);
+    assert_int_equal(erase(f, 1, 0, NULL), SC_E_NONE);
+    (void) fixture_settle(f);
+    assert_entries(f, 3);
+    assert_erased(f, 1, &a);
+    assert_readable(f, other.customer, 1, 3, 1);
+}
+
 #define KEEP_TEST(name)  STORE_TEST_WITH(name, setup)
 
 int
@@ -848,6 +873,7 @@ main(void)
         KEEP_TEST(test_quotas),
         KEEP_TEST(test_reply_first),
         KEEP_TEST(test_erase),
+        KEEP_TEST(test_erase_what_expires),
     };
     const struct CMUnitTest lmdb_tests[] = {
         KEEP_TEST(test_expiry_steps),
