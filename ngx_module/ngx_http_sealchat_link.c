@@ -89,6 +89,10 @@ ngx_http_sealchat_link_join(ngx_http_sealchat_session_t *s,
     s->start = ngx_current_msec;
     link->sessions++;
 
+    /* a worker that exits stays for it */
+
+    link->retry.cancelable = 0;
+
     if (link->up) {
         ngx_post_event(link->connection->write, &ngx_posted_events);
     }

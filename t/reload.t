@@ -240,6 +240,31 @@ subtest 'reload while a session waits for the link' => sub {
     $chat->finish(errors => qr/sidecar timed out/);
 };
 
+subtest 'an upgrade that waits for a link that was lost' => sub {
+    my $chat = SealChat::Chat->new(
+        location => 'sealchat_drain_timeout 0; sealchat_connect_timeout 2s;');
+    my $ws = $chat->connect;
+    my ($worker) = $chat->nginx->worker_pids;
+    $chat->echo->stop('KILL');
+    # Attempts become rarer; another one has just been made, so that the next
+    # comes after the other session has left.
+    sleep 2;
+    my $attempts = sub { scalar(() = $chat->nginx->error_log
+                                     =~ /connect\(\) .*failed/g) };
+    my ($before, $until) = ($attempts->(), time + 5);
+    sleep 0.01 while $attempts->() == $before && time < $until;
+    my $late = SealChat::WebSocket->connect($chat->nginx->port);
+    $late->write($upgrade);
+    sleep 0.1;
+    kill QUIT => $worker;
+    is((closes($ws))[0]{code}, 1012, 'the session before it is closed');
+    close $ws->socket;
+    like(eval { $late->read_head } // $@, qr/^HTTP\S+ 50[24]/,
+         'it has its answer');
+    ok(gone(3, $worker), 'and the worker leaves then');
+    $chat->finish(errors => qr/failed/);
+};
+
 subtest 'a session that opens in the drain joins it' => sub {
     my $chat = SealChat::Chat->new(location => 'sealchat_drain_timeout 1s;');
     kill STOP => $chat->echo->pid;
