@@ -62,11 +62,14 @@ end_session(struct sc_leave *leave, struct sc_hot_customer *customer,
     struct sc_hot         *hot = &leave->store->hot;
     struct sc_hot_session *session;
     struct sc_usage        one = { .sessions = 1 };
-    uint8_t                key[SC_KEY_MAX], time[8];
+    uint8_t                key[SC_KEY_MAX], sid[32], time[8];
     size_t                 key_n = sc_key_of_id(key, customer->number,
                                                 entry->sid);
 
-    session = sc_hot_session(hot, customer->number, entry->sid);
+    /* What the entry points to is the store's until something is written. */
+    memcpy(sid, entry->sid, sizeof(sid));
+
+    session = sc_hot_session(hot, customer->number, sid);
     if (session != NULL) {
         if (sc_hot_ended(session) || sc_hot_state(session)->place != place) {
             return;
@@ -81,7 +84,7 @@ end_session(struct sc_leave *leave, struct sc_hot_customer *customer,
 
     sc_put_number(time, leave->store->clock.now);
     sc_txn_put(leave->txn, SC_DB_DELETED, key, key_n, time, sizeof(time));
-    sc_session_rows_del(leave->txn, customer->number, entry->sid);
+    sc_session_rows_del(leave->txn, customer->number, sid);
     leave->pages += PAGES_SESSION;
 }
 
