@@ -213,13 +213,15 @@ sc_service_stop(struct sc_service *service)
 
     /* What was queued is committed now, and its STORED goes out. */
     sc_commit_stop(service->commit);
-    sc_admin_end(service);
     sc_link_flush_all(service);
 
     for (link = service->links; link; link = next) {
         next = link->next;
         sc_link_close(link, "sealchatd stops");
     }
+
+    /* Behind the links: its readers may be slow. */
+    sc_admin_end(service);
 
     uv_close((uv_handle_t *) &service->flusher, NULL);
     uv_close((uv_handle_t *) &service->saver, NULL);

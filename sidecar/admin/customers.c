@@ -12,13 +12,6 @@
 
 #define PAGE  64
 
-/* A change of a customer, and what the loop has to do about it after. */
-struct change {
-    uint8_t cid[32];
-    int     disabled;
-};
-
-
 /* The customer that the request names.  1, or 0, having said why not. */
 static int
 read_cid(struct sc_admin_exchange *exchange, uint8_t cid[32])
@@ -271,11 +264,13 @@ sc_admin_devices(struct sc_admin_exchange *exchange)
 
 /* --- changing ------------------------------------------------------------ */
 
-/* Applies and says what came of it.  1 when it was done. */
+/* Applies and says what came of it; then is told the operation.  1 when it
+ * was done. */
 static int
-apply(struct sc_admin_exchange *exchange, struct sc_commit_op *op)
+apply(struct sc_admin_exchange *exchange, struct sc_commit_op *op,
+      void (*then)(struct sc_service *service, void *data))
 {
-    enum sc_error_code code = sc_admin_apply(exchange, op);
+    enum sc_error_code code = sc_admin_apply(exchange, op, then, op);
 
     if (code != SC_E_NONE) {
         sc_admin_fail_code(exchange, code);
@@ -288,24 +283,23 @@ apply(struct sc_admin_exchange *exchange, struct sc_commit_op *op)
 static void
 after_disable(struct sc_service *service, void *data)
 {
-    const struct change *change = data;
+    const struct sc_commit_op *op = data;
 
-    sc_customer_disabled(service, change->cid, change->disabled);
+    sc_customer_disabled(service, op->op.limits.cid, op->op.limits.disabled);
 }
 
 
 static void
 set_disabled(struct sc_admin_exchange *exchange, int disabled)
 {
-    struct change       change = { .disabled = disabled };
+    uint8_t             cid[32];
     struct sc_commit_op op = { .op = {
         .kind = SC_OP_LIMITS,
-        .limits = { .cid = change.cid, .set = SC_SET_DISABLED,
+        .limits = { .cid = cid, .set = SC_SET_DISABLED,
                     .disabled = disabled }
     } };
 
-    if (read_cid(exchange, change.cid) && apply(exchange, &op)) {
-        (void) sc_admin_on_loop(exchange, after_disable, &change);
+    if (read_cid(exchange, cid) && apply(exchange, &op, after_disable)) {
         sc_admin_ok(exchange, NULL);
     }
 }
@@ -328,9 +322,9 @@ sc_admin_enable(struct sc_admin_exchange *exchange)
 static void
 after_erase(struct sc_service *service, void *data)
 {
-    const struct change *change = data;
+    const struct sc_commit_op *op = data;
 
-    sc_customer_erased(service, change->cid);
+    sc_customer_erased(service, op->op.erase.cid);
 }
 
 
@@ -339,10 +333,10 @@ sc_admin_delete(struct sc_admin_exchange *exchange)
 {
     const char         *cid = sc_admin_arg(&exchange->request, "cid");
     const char         *again = sc_admin_arg(&exchange->request, "again");
-    struct change       change;
+    uint8_t             own[32];
     struct sc_commit_op op = { .op = {
         .kind = SC_OP_ERASE,
-        .erase = { .cid = change.cid, .time = sc_service_time() }
+        .erase = { .cid = own, .time = sc_service_time() }
     } };
 
     if (cid == NULL || again == NULL || strcmp(cid, again) != 0) {
@@ -351,8 +345,7 @@ sc_admin_delete(struct sc_admin_exchange *exchange)
         return;
     }
 
-    if (read_cid(exchange, change.cid) && apply(exchange, &op)) {
-        (void) sc_admin_on_loop(exchange, after_erase, &change);
+    if (read_cid(exchange, own) && apply(exchange, &op, after_erase)) {
         sc_admin_ok(exchange, json_pack("{s:b}", "before",
                                         op.op.erase.repeated));
     }
@@ -382,7 +375,7 @@ sc_admin_retention(struct sc_admin_exchange *exchange)
 
     op.op.limits.days = (uint16_t) days;
 
-    if (read_cid(exchange, cid) && apply(exchange, &op)) {
+    if (read_cid(exchange, cid) && apply(exchange, &op, NULL)) {
         sc_admin_ok(exchange, NULL);
     }
 }
@@ -442,7 +435,7 @@ sc_admin_quota(struct sc_admin_exchange *exchange)
         return;
     }
 
-    if (read_cid(exchange, cid) && apply(exchange, &op)) {
+    if (read_cid(exchange, cid) && apply(exchange, &op, NULL)) {
         sc_admin_ok(exchange, NULL);
     }
 }

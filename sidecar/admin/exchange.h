@@ -49,9 +49,16 @@ int sc_admin_on_loop(struct sc_admin_exchange *exchange,
                      void (*fn)(struct sc_service *service, void *data),
                      void *data);
 
-/* Applies an operation by the commit thread and waits until it is done. */
+/*
+ * Applies an operation by the commit thread and waits until it is done.  If
+ * it was, then (which may be NULL) is called on the loop's thread: for what
+ * was committed, in the order of commits.
+ */
 enum sc_error_code sc_admin_apply(struct sc_admin_exchange *exchange,
-                                  struct sc_commit_op *op);
+                                  struct sc_commit_op *op,
+                                  void (*then)(struct sc_service *service,
+                                               void *data),
+                                  void *data);
 
 /* Whether the service stops or the other end has gone: long work ends then. */
 int sc_admin_gone(struct sc_admin_exchange *exchange);

@@ -85,7 +85,7 @@ sc_admin_invite(struct sc_admin_exchange *exchange)
 
     randombytes_buf(invitation, sizeof(invitation));
     sc_invitation_name(name, invitation);
-    code = sc_admin_apply(exchange, &op);
+    code = sc_admin_apply(exchange, &op, NULL, NULL);
 
     if (code != SC_E_NONE) {
         sc_admin_fail_code(exchange, code);
@@ -118,7 +118,7 @@ sc_admin_revoke(struct sc_admin_exchange *exchange)
         return;
     }
 
-    code = sc_admin_apply(exchange, &op);
+    code = sc_admin_apply(exchange, &op, NULL, NULL);
     if (code != SC_E_NONE) {
         sc_admin_fail_code(exchange, code);
         return;

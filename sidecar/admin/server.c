@@ -26,6 +26,7 @@
 #define PEERS_MAX      8u
 #define READ_SECONDS   5       /* for the request to come */
 #define WRITE_SECONDS  60      /* for its reader to take a line */
+#define STOP_SECONDS   1       /* for all of them, when the service stops */
 
 struct call {
     struct call  *next;
@@ -51,7 +52,7 @@ struct sc_admin {
     unsigned           handles;     /* to be closed */
 
     uv_mutex_t         lock;        /* of what follows */
-    uv_cond_t          called;
+    uv_cond_t          called;      /* or finished */
     struct call       *first;
     struct call      **last;
     int                stopping;
@@ -230,6 +231,8 @@ struct apply {
     struct call          call;
     struct sc_admin     *admin;
     struct sc_commit_op *op;
+    void               (*then)(struct sc_service *service, void *data);
+    void                *data;
 };
 
 
@@ -237,6 +240,10 @@ static void
 on_applied(struct sc_commit_op *op)
 {
     struct apply *apply = op->data;
+
+    if (apply->then && op->op.error == SC_E_NONE) {
+        apply->then(apply->admin->service, apply->data);
+    }
 
     finish(apply->admin, &apply->call, 1);
 }
@@ -254,11 +261,13 @@ submit(struct sc_service *service, void *data)
 
 
 enum sc_error_code
-sc_admin_apply(struct sc_admin_exchange *exchange, struct sc_commit_op *op)
+sc_admin_apply(struct sc_admin_exchange *exchange, struct sc_commit_op *op,
+               void (*then)(struct sc_service *service, void *data),
+               void *data)
 {
     struct apply apply = {
         .call = { .fn = submit, .later = 1 },
-        .admin = exchange->admin, .op = op
+        .admin = exchange->admin, .op = op, .then = then, .data = data
     };
 
     apply.call.data = &apply;
@@ -410,6 +419,7 @@ peer_main(void *arg)
     (void) close(peer->fd);
     peer->fd = -1;
     peer->finished = 1;
+    uv_cond_broadcast(&peer->admin->called);
     uv_mutex_unlock(&peer->admin->lock);
 }
 
@@ -598,6 +608,42 @@ on_closed(uv_handle_t *handle)
 }
 
 
+static int
+all_finished(const struct sc_admin *admin)
+{
+    for (unsigned i = 0; i < PEERS_MAX; i++) {
+        if (admin->peers[i].used && !admin->peers[i].finished) {
+            return 0;
+        }
+    }
+
+    return 1;
+}
+
+
+/* Lets answers go out, but not wait for a reader who takes none. */
+static void
+hurry(struct sc_admin *admin)
+{
+    uint64_t end = uv_hrtime() + STOP_SECONDS * 1000000000ull;
+    uint64_t now;
+
+    uv_mutex_lock(&admin->lock);
+
+    while (!all_finished(admin) && (now = uv_hrtime()) < end) {
+        (void) uv_cond_timedwait(&admin->called, &admin->lock, end - now);
+    }
+
+    for (unsigned i = 0; i < PEERS_MAX; i++) {
+        if (admin->peers[i].used && admin->peers[i].fd >= 0) {
+            (void) shutdown(admin->peers[i].fd, SHUT_RDWR);
+        }
+    }
+
+    uv_mutex_unlock(&admin->lock);
+}
+
+
 void
 sc_admin_end(struct sc_service *service)
 {
@@ -606,6 +652,8 @@ sc_admin_end(struct sc_service *service)
     if (admin == NULL) {
         return;
     }
+
+    hurry(admin);
 
     for (unsigned i = 0; i < PEERS_MAX; i++) {
         if (admin->peers[i].used) {

@@ -39,7 +39,7 @@ sc_admin_rotate(struct sc_admin_exchange *exchange)
     sc_log(SC_LOG_INFO, "vault: goes under another key");
 
     do {
-        code = sc_admin_apply(exchange, &op);
+        code = sc_admin_apply(exchange, &op, NULL, NULL);
         resealed += (json_int_t) op.op.reseal.resealed;
     } while (code == SC_E_NONE && !op.op.reseal.done
              && sc_admin_say(exchange, json_pack("{s:I}", "resealed",

@@ -8,8 +8,10 @@
 #include "people.h"
 
 #include <sys/file.h>
+#include <sys/ioctl.h>
 
 #include "invitation.h"
+#include "log.h"
 #include "socket.h"
 #include "store/db.h"
 
@@ -211,8 +213,133 @@ test_many(void **state)
     CTL_OK("status");
 }
 
+/* Sends a command; its answer is read from what is returned. */
+static int
+begin(const char *format, ...)
+{
+    char    path[128], line[256];
+    va_list args;
+    int     fd;
+
+    snprintf(path, sizeof(path), "%s.admin", D.sock);
+    fd = connect_to(path);
+    assert_true(fd >= 0);
+
+    va_start(args, format);
+    vsnprintf(line, sizeof(line), format, args);
+    va_end(args);
+    write_all(fd, line, strlen(line));
+
+    return fd;
+}
+
+/* Reads to the end of an answer, which says ok. */
+static void
+end_ok(int fd)
+{
+    char    answer[1024];
+    size_t  used = 0;
+    ssize_t n;
+
+    while ((n = read(fd, answer + used, sizeof(answer) - 1 - used)) > 0) {
+        used += (size_t) n;
+    }
+
+    answer[used] = '\0';
+    close(fd);
+    assert_non_null(strstr(answer, "\"end\":\"ok\""));
+}
+
+/* Its socket is full of an answer when no more comes. */
+static void
+wait_stuck(int fd)
+{
+    int queued = 0, before;
+
+    do {
+        before = queued;
+        nap(300);
+        assert_int_equal(ioctl(fd, FIONREAD, &queued), 0);
+    } while (queued != before || queued == 0);
+}
+
+/* Whoever does not read an answer holds up no stop. */
+static void
+test_stop(void **state)
+{
+    int fd;
+
+    (void) state;
+
+    /* Their list has to be longer than a socket holds. */
+    for (int i = 0; i < 400; i++) {
+        end_ok(begin("invite label=%060d\n", i));
+    }
+
+    fd = begin("invitations\n");
+    wait_stuck(fd);
+    peer_close(&P);
+    daemon_stop(&D);
+    close(fd);
+
+    daemon_start(&D);
+    peer_open(&P, &D);
+}
+
 
 /* --- customers ----------------------------------------------------------- */
+
+/* Where the log says it for the last time; -1: nowhere. */
+static long
+log_last(const char *text)
+{
+    static char log[1 << 20];
+
+    FILE  *f = fopen(D.log, "r");
+    char  *at = log, *found = NULL;
+    size_t n;
+
+    assert_non_null(f);
+    n = fread(log, 1, sizeof(log) - 1, f);
+    log[n] = '\0';
+    fclose(f);
+
+    while ((at = strstr(at, text)) != NULL) {
+        found = at++;
+    }
+
+    return found ? found - log : -1;
+}
+
+/* What was committed last is what holds. */
+static void
+test_at_once(void **state)
+{
+    struct owner o;
+    char         disabled[64], enabled[64];
+    long         at[2];
+    int          fds[2];
+
+    (void) state;
+
+    owner_register(&o, &P);
+    snprintf(disabled, sizeof(disabled), "%s: disabled",
+             sc_log_id(o.cid).text);
+    snprintf(enabled, sizeof(enabled), "%s: enabled", sc_log_id(o.cid).text);
+
+    for (int i = 0; i < 60; i++) {
+        fds[i & 1] = begin("disable cid=%s\n", cid_text(&o));
+        fds[~i & 1] = begin("enable cid=%s\n", cid_text(&o));
+        end_ok(fds[0]);
+        end_ok(fds[1]);
+
+        at[0] = log_last(enabled);
+        at[1] = log_last(disabled);
+        assert_true(at[0] >= 0 && at[1] >= 0);
+        CTL_OK("-j customers show %s", cid_text(&o));
+        says(at[1] > at[0] ? "\"disabled\":true" : "\"disabled\":false");
+    }
+}
 
 /* CLOSE comes, whatever was said before it. */
 static void
@@ -723,6 +850,8 @@ main(void)
         ADMIN_TEST(test_status),
         ADMIN_TEST(test_refusals),
         ADMIN_TEST(test_many),
+        ADMIN_TEST(test_stop),
+        ADMIN_TEST(test_at_once),
         ADMIN_TEST(test_customers),
         ADMIN_TEST(test_invitations),
         ADMIN_TEST(test_vault),
