@@ -225,6 +225,21 @@ export const defences = {
     "client/transcript.ts",
     "if (holder !== undefined && holder !== id) {",
     "if (false as boolean) {"),
+  "no-names-for-hosts": without(
+    "an address that passes a name for a host is no link",
+    "ui/text.tsx",
+    `return url.username === "" && url.password === "" ? url : undefined;`,
+    "return url;"),
+  "true-host": without(
+    "a link shows the host that it leads to",
+    "ui/text.tsx",
+    "!spelled.startsWith(url.host) &&",
+    "false &&"),
+  "history-leads-on": without(
+    "a page of history without messages ends it",
+    "client/exchange.ts",
+    "const leadsOn = page.messages.length && (!before || page.next < before);",
+    "const leadsOn = !before || page.next < before;"),
   calendar: without(
     "a time is one that a calendar has",
     "client/exchange.ts",

@@ -5,12 +5,12 @@ import assert from "node:assert/strict";
 
 import { BodyKind, encodeBody } from "../../web/src/wire/body.ts";
 import {
-  compare, copy, fromBase64Url, fromHex, toHex, toUtf8, ZERO_ID, type Bytes,
+  compare, copy, fromHex, toHex, toUtf8, ZERO_ID, type Bytes,
 } from "../../web/src/wire/bytes.ts";
 import * as f from "../../web/src/wire/frames.gen.ts";
-import { decodeRoster, inSession, makeSession, text, type Session } from "./forge.ts";
 import { asDevice, Raw } from "./raw.ts";
-import { addressOf, openLane, platformOf, register, Scene, until } from "./scene.ts";
+import { openLane, register, Scene, until } from "./scene.ts";
+import { sender } from "./sender.ts";
 import { startStage } from "./stage.ts";
 
 export interface Trial {
@@ -18,37 +18,6 @@ export interface Trial {
   /** Runs only when it is asked for by name: make test-long does. */
   readonly long?: true;
   readonly run: (scene: Scene) => Promise<void>;
-}
-
-interface Sender {
-  readonly session: Session;
-  send(body: Bytes): Promise<void>;
-  close(): void;
-}
-
-/** A visitor who sends what the real client would not. */
-async function sender(scene: Scene): Promise<Sender> {
-  const { lib, stage } = scene;
-  const cid = fromBase64Url(scene.cid)!;
-  const roster = decodeRoster(scene.record.rosters.at(-1)!)!;
-  const session = await makeSession(lib, cid, roster);
-  const stream = new lib.Stream(platformOf(stage, lib), addressOf(stage), cid);
-  await lib.ask.auth(stream, stage.chat, {
-    role: 1, subject: session.sid, key: session.sign.privateKey, hello: session.hello,
-  });
-  let prev: Bytes | undefined;
-  let seq = 0;
-  return {
-    session,
-    close: () => stream.close(),
-    send: async (body) => {
-      const envelope = await inSession(lib, session, roster, cid, {
-        body, seq: ++seq, ...(prev ? { prev } : {}),
-      });
-      prev = await lib.idOf(envelope);
-      await lib.ask.send(stream, envelope);
-    },
-  };
 }
 
 // --- a hostile visitor against the inbox ------------------------------------------
@@ -74,12 +43,11 @@ async function corpusInTheInbox(scene: Scene): Promise<void> {
   const desk = await scene.desk();
   const before = await desk.page.title();
   const visitor = await sender(scene);
-  for (const words of CORPUS) await visitor.send(text(words));
+  for (const words of CORPUS) await visitor.says(words);
   const last = `And this is plain. ${Date.now()}`;
-  await visitor.send(text(last));
+  await visitor.says(last);
   await desk.list.locator(".row", { hasText: last }).click();
   await until("the last of them", async () => (await desk.texts()).includes(last));
-  visitor.close();
   assert.equal((await desk.page.title()).replace(/^\(\d+\) /, ""), before.replace(/^\(\d+\) /, ""));
   const intruders = await desk.page
     .locator(".said :is(img, svg, script, iframe, style, base, form, meta, b, details, math)")
@@ -112,14 +80,10 @@ async function crowd(scene: Scene): Promise<void> {
   const last = `The last of the crowd ${Date.now()}`;
   for (let n = 0; n < CROWD; n += 10) {
     await Promise.all(Array.from({ length: 10 }, async (_, i) => {
-      const one = await sender(scene);
-      await one.send(text(`One of a crowd ${n + i}`));
-      one.close();
+      await (await sender(scene)).says(`One of a crowd ${n + i}`);
     }));
   }
-  const one = await sender(scene);
-  await one.send(text(last));
-  one.close();
+  await (await sender(scene)).says(last);
   const before = scene.record.frames.length;
   await scene.desk();
   await until("the last of them", () =>
@@ -143,11 +107,10 @@ async function riddles(scene: Scene): Promise<void> {
   const heads = () => Array.from({ length: 8 }, () =>
     crypto.getRandomValues(new Uint8Array(32))).sort(compare);
   for (let i = 0; i < RIDDLES; i++) {
-    await visitor.send(encodeBody({
+    await visitor.send({ body: encodeBody({
       kind: BodyKind.text, heads: heads(), content: toUtf8(`What comes before ${i}?`),
-    }));
+    }) });
   }
-  visitor.close();
   const honest = await scene.nodeVisitor();
   const said = `A question that has an answer. ${Date.now()}`;
   await honest.send(said);

@@ -4,34 +4,13 @@ import { copy, fromBase64Url, fromHex, type Bytes } from "../../../web/src/wire/
 import * as f from "../../../web/src/wire/frames.gen.ts";
 import type { Attack } from "../attack.ts";
 import { decodeRoster, inSession, makeSession, text } from "../forge.ts";
-import { addressOf, platformOf, until, type Ending, type Scene } from "../scene.ts";
+import { until, type Ending, type Scene } from "../scene.ts";
+import { sender } from "../sender.ts";
 import { talking } from "./keys.ts";
 
 const CONFLICT = "Two different messages claim this place";
 
 const pause = (ms: number) => new Promise((done) => setTimeout(done, ms));
-
-/** A visitor of one's own, of whom the service only stores. */
-async function mallory(scene: Scene) {
-  const { lib, stage } = scene;
-  const cid = fromBase64Url(scene.cid)!;
-  const roster = decodeRoster(scene.record.rosters.at(-1)!)!;
-  const session = await makeSession(lib, cid, roster);
-  const stream = new lib.Stream(platformOf(stage, lib), addressOf(stage), cid);
-  await lib.ask.auth(stream, stage.chat, {
-    role: 1, subject: session.sid, key: session.sign.privateKey, hello: session.hello,
-  });
-  scene.later(() => stream.close());
-  let prev: Bytes | undefined;
-  let seq = 0;
-  return async (body: Bytes) => {
-    const envelope = await inSession(lib, session, roster, cid, {
-      body, seq: ++seq, ...(prev ? { prev } : {}),
-    });
-    prev = await lib.idOf(envelope);
-    await lib.ask.send(stream, envelope);
-  };
-}
 
 /** Says something through another, honest visitor, and whether the desk shows
  * it within some seconds. */
@@ -71,9 +50,9 @@ async function endOfTime(scene: Scene): Promise<Ending> {
 
 async function brackets(scene: Scene): Promise<Ending> {
   const desk = await scene.desk();
-  const send = await mallory(scene);
+  const visitor = await sender(scene);
   const address = `http://a.example/${Date.now()}`;
-  await send(text(`${address}${")".repeat(16_300)}`));
+  await visitor.says(`${address}${")".repeat(16_300)}`);
   const row = desk.list.locator(".row", { hasText: address });
   const late = Date.now() + 4_000;
   await until("the row", async () => (await row.count()) > 0 || Date.now() > late);
@@ -218,6 +197,49 @@ async function endlessSessions(scene: Scene): Promise<Ending> {
   });
 }
 
+async function endlessHistory(scene: Scene): Promise<Ending> {
+  const { visitor, sid } = await talking(scene, "Is it still there?", "Let me look.");
+  const { inbox } = scene.lane.colleague;
+  let asked = 0;
+  let hidden = 0;
+  scene.play({
+    page: "shop",
+    toClient: ({ name }) => (name === "deliver" && hidden++ === 0 ? [] : undefined),
+    toService: ({ name, tag, body, stream }) => {
+      if (name !== "history") return undefined;
+      asked++;
+      const { before } = f.decodeHistory(body);
+      stream.toClient(f.encodeMessages(tag, {
+        sid: fromHex(sid), next: (before || 1_000_000) - 1, messages: [],
+      }));
+      return [];
+    },
+  });
+  await inbox.send(sid, "It is.");
+  await inbox.send(sid, "Shall I send it?");
+  await visitor.sees("Shall I send it?");
+  await until("a question for the history", () => asked);
+  const late = Date.now() + 2_000;
+  return scene.ends({
+    won: () => asked > 100,
+    lost: async () => Date.now() > late && asked <= 2,
+    saw: "The later message, with the mark that one before it is missing.",
+    sawWon: "A page that asks for one part of the history after the other, for ever.",
+  });
+}
+
+const link = (address: string, shown: (words: string, links: number) => boolean, o: {
+  saw: string;
+  sawWon: string;
+}) => async (scene: Scene): Promise<Ending> => {
+  const { visitor, sid } = await talking(scene, "Where do I pay?", "Here:");
+  await scene.lane.colleague.inbox.send(sid, address);
+  const words = await until("the address", async () =>
+    (await visitor.texts()).find((t) => t.startsWith(address.slice(0, 14))));
+  const won = shown(words, await visitor.panel.locator(".said a").count());
+  return { won, saw: won ? o.sawWon : o.saw };
+};
+
 export const beyondAttacks: Attack[] = [
   {
     row: 0, name: "A message from the end of time", adversary: "the service",
@@ -249,6 +271,29 @@ export const beyondAttacks: Attack[] = [
     row: 0, name: "Two words under one number", adversary: "a visitor",
     does: "gives the service two first messages, to show the one or the other",
     defence: "one-of-a-number", run: twoWords,
+  },
+  {
+    row: 0, name: "A name in the place of a host", adversary: "a customer",
+    does: "sends an address that begins with a bank's and leads elsewhere",
+    defence: "no-names-for-hosts",
+    run: link("https://bank.example@evil.example/", (_, links) => links > 0, {
+      saw: "Plain text: an address with a name before its host is no link.",
+      sawWon: "A link that begins with the bank's address and leads elsewhere.",
+    }),
+  },
+  {
+    row: 0, name: "Letters that look like others", adversary: "a customer",
+    does: "sends an address in which one letter is of another script",
+    defence: "true-host",
+    run: link("https://www.\u0430pple.com/pay", (words) => !words.includes("(www.xn--"), {
+      saw: "The link, and behind it the host that it leads to: www.xn--...",
+      sawWon: "A link that nobody can tell from the one that it imitates.",
+    }),
+  },
+  {
+    row: 0, name: "A history without end", adversary: "the service",
+    does: "drops a reply, and answers the question for it with empty pages that lead on",
+    defence: "history-leads-on", run: endlessHistory,
   },
   {
     row: 0, name: "Pages without end", adversary: "the service",

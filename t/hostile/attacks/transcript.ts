@@ -12,9 +12,10 @@ import {
   makeSession, overheard, senderOf, swallow, text,
 } from "../forge.ts";
 import {
-  addressOf, keysOf, PASSWORD, platformOf, register, until,
+  keysOf, PASSWORD, register, until,
   type Ending, type Lane, type Scene,
 } from "../scene.ts";
+import { sender } from "../sender.ts";
 import { twoFaced } from "../two-faced.ts";
 import { talking } from "./keys.ts";
 
@@ -470,31 +471,6 @@ async function lateClock(scene: Scene): Promise<Ending> {
 
 // --- row 25: poison ------------------------------------------------------------------
 
-/** A visitor who sends what the real client would not, to the real service. */
-async function poisoner(scene: Scene) {
-  const { lib, stage } = scene;
-  const cid = fromBase64Url(scene.cid)!;
-  const roster = decodeRoster(scene.record.rosters.at(-1)!)!;
-  const session = await makeSession(lib, cid, roster);
-  const stream = new lib.Stream(platformOf(stage, lib), addressOf(stage), cid);
-  await lib.ask.auth(stream, stage.chat, {
-    role: 1, subject: session.sid, key: session.sign.privateKey, hello: session.hello,
-  });
-  let prev: Bytes | undefined;
-  let seq = 0;
-  return {
-    close: () => stream.close(),
-    async send(o: Partial<Parameters<typeof inSession>[4]> & { broken?: boolean }) {
-      const envelope = await inSession(lib, session, roster, cid, {
-        body: text("poison"), ...o, seq: ++seq, ...(prev ? { prev } : {}),
-      });
-      if (o.broken) envelope[envelope.length - 1]! ^= 1;
-      prev = await lib.idOf(envelope);
-      await lib.ask.send(stream, envelope);
-    },
-  };
-}
-
 async function poisoned(scene: Scene): Promise<Ending> {
   const desk = await scene.desk();
   const garbage = () => crypto.getRandomValues(new Uint8Array(80));
@@ -507,14 +483,13 @@ async function poisoned(scene: Scene): Promise<Ending> {
       return undefined;
     },
   });
-  const mallory = await poisoner(scene);
+  const mallory = await sender(scene);
   await mallory.send({ sealed: [garbage(), garbage()] });
   await mallory.send({ commitment: crypto.getRandomValues(new Uint8Array(32)) });
   await mallory.send({
     body: looseBody({ content: fromHex("68690a"), padding: 7, bytes: 256 }),
   });
   await mallory.send({ broken: true });
-  mallory.close();
   const honest = await scene.nodeVisitor();
   const said = `Hello, I would like to order. ${Date.now()}`;
   await honest.send(said);
