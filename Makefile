@@ -532,7 +532,7 @@ $(BUILD)/fuzz/%: t/fuzz/%.c $(FUZZED_C)
 lint: $(BUILD)/.deps-test all ## cppcheck, clang-tidy, shellcheck
 	cppcheck -q --std=c11 --enable=warning,performance,portability \
 	    --inline-suppr --error-exitcode=1 -Iinclude -Isidecar \
-	    sidecar t/tools bench t/crash t/engine t/memory t/restart
+	    sidecar t/tools bench t/crash t/engine t/hostile t/memory t/restart
 	clang-tidy --quiet $(SIDECAR_C) -- -std=gnu11 $(INC) $(CPKG)
 	shellcheck .ci/run packaging/*.sh bench/*.sh t/crash/run t/model/run t/restart/run
 
