@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -134,6 +135,25 @@ change_root(void)
 }
 
 
+/* By the calls that libc makes where there is no rename() and no unlink(). */
+static void
+replace_at(void)
+{
+    const char *none = "/nowhere/at/all";
+
+    if (syscall(SYS_renameat2, AT_FDCWD, none, AT_FDCWD, none, 0) == 0
+        || errno != ENOENT
+#ifdef SYS_renameat
+        || syscall(SYS_renameat, AT_FDCWD, none, AT_FDCWD, none) == 0
+        || errno != ENOENT
+#endif
+        || syscall(SYS_unlinkat, AT_FDCWD, none, 0) == 0 || errno != ENOENT)
+    {
+        _exit(101);
+    }
+}
+
+
 static void
 test_libc(void **state)
 {
@@ -141,6 +161,7 @@ test_libc(void **state)
 
     assert_lives(1, sort_many);
     assert_lives(1, start_thread);
+    assert_lives(1, replace_at);
 }
 
 
