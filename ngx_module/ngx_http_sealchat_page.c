@@ -23,19 +23,42 @@ typedef struct {
 } ngx_http_sealchat_family_t;
 
 
+typedef struct ngx_http_sealchat_block_s  ngx_http_sealchat_block_t;
+
+struct ngx_http_sealchat_block_s {
+    ngx_str_t                        text;
+    ngx_http_sealchat_answer_t      *answer;
+    ngx_http_sealchat_block_t       *next;
+};
+
+
+/* a family of sidecars, and what each of them says of it */
+
+typedef struct {
+    ngx_str_node_t                   node;
+    ngx_queue_t                      queue;
+    ngx_http_sealchat_block_t       *first;
+    ngx_http_sealchat_block_t       *last;
+} ngx_http_sealchat_told_t;
+
+
 static void ngx_http_sealchat_page_text(ngx_buf_t *b,
     ngx_http_sealchat_sums_t *sums, ngx_array_t *answers);
 static void ngx_http_sealchat_page_json(ngx_buf_t *b,
     ngx_http_sealchat_sums_t *sums, ngx_array_t *answers);
-static void ngx_http_sealchat_page_prometheus(ngx_buf_t *b,
-    ngx_http_sealchat_sums_t *sums, ngx_array_t *answers);
-static void ngx_http_sealchat_page_families(ngx_buf_t *b,
-    ngx_array_t *answers, ngx_uint_t i);
+static ngx_int_t ngx_http_sealchat_page_prometheus(ngx_pool_t *pool,
+    ngx_buf_t *b, ngx_http_sealchat_sums_t *sums, ngx_array_t *answers);
+static ngx_int_t ngx_http_sealchat_page_families(ngx_pool_t *pool,
+    ngx_buf_t *b, ngx_array_t *answers);
+static ngx_int_t ngx_http_sealchat_page_gather(ngx_pool_t *pool,
+    ngx_rbtree_t *tree, ngx_queue_t *families,
+    ngx_http_sealchat_answer_t *answer);
+static ngx_http_sealchat_told_t *ngx_http_sealchat_page_told(
+    ngx_pool_t *pool, ngx_rbtree_t *tree, ngx_queue_t *families,
+    ngx_str_t *name);
 static void ngx_http_sealchat_page_samples(ngx_buf_t *b,
-    ngx_http_sealchat_answer_t *answer, ngx_str_t *block);
+    ngx_http_sealchat_block_t *block);
 static ngx_uint_t ngx_http_sealchat_page_block(ngx_str_t *text,
-    ngx_str_t *name, ngx_str_t *block);
-static ngx_uint_t ngx_http_sealchat_page_find(ngx_str_t *text,
     ngx_str_t *name, ngx_str_t *block);
 static ngx_uint_t ngx_http_sealchat_page_comment(ngx_str_t *line,
     ngx_str_t *name);
@@ -90,7 +113,12 @@ ngx_http_sealchat_page(ngx_pool_t *pool, ngx_uint_t format,
         break;
 
     case NGX_HTTP_SEALCHAT_STATUS_PROMETHEUS:
-        ngx_http_sealchat_page_prometheus(b, sums, answers);
+        if (ngx_http_sealchat_page_prometheus(pool, b, sums, answers)
+            != NGX_OK)
+        {
+            return NULL;
+        }
+
         break;
 
     default:
@@ -189,8 +217,8 @@ ngx_http_sealchat_page_json(ngx_buf_t *b, ngx_http_sealchat_sums_t *sums,
 }
 
 
-static void
-ngx_http_sealchat_page_prometheus(ngx_buf_t *b,
+static ngx_int_t
+ngx_http_sealchat_page_prometheus(ngx_pool_t *pool, ngx_buf_t *b,
     ngx_http_sealchat_sums_t *sums, ngx_array_t *answers)
 {
     ngx_uint_t                   i;
@@ -233,74 +261,146 @@ ngx_http_sealchat_page_prometheus(ngx_buf_t *b,
                               &answer[i].peer, answer[i].up);
     }
 
-    for (i = 0; i < answers->nelts; i++) {
-        ngx_http_sealchat_page_families(b, answers, i);
-    }
+    return ngx_http_sealchat_page_families(pool, b, answers);
 }
 
 
 /*
- * The families of one sidecar that none before it has, as all have them.  The
- * first block of a family counts: so no line is told twice, which is what the
+ * The families of all sidecars, each told once.  The first block that a
+ * sidecar has of a family counts: so no line is told twice, which is what the
  * buffer has room for.
  */
 
-static void
-ngx_http_sealchat_page_families(ngx_buf_t *b, ngx_array_t *answers,
-    ngx_uint_t i)
+static ngx_int_t
+ngx_http_sealchat_page_families(ngx_pool_t *pool, ngx_buf_t *b,
+    ngx_array_t *answers)
 {
-    ngx_str_t                    text, name, ignored, block, comments, line;
-    ngx_uint_t                   j;
+    ngx_str_t                    text, line, name;
+    ngx_uint_t                   i;
+    ngx_queue_t                  families, *q;
+    ngx_rbtree_t                 tree;
+    ngx_rbtree_node_t            sentinel;
+    ngx_http_sealchat_told_t    *told;
+    ngx_http_sealchat_block_t   *block;
     ngx_http_sealchat_answer_t  *answer;
 
+    ngx_rbtree_init(&tree, &sentinel, ngx_str_rbtree_insert_value);
+    ngx_queue_init(&families);
+
     answer = answers->elts;
-    text = answer[i].text;
 
-    while (ngx_http_sealchat_page_block(&text, &name, &block)) {
-
-        (void) ngx_http_sealchat_page_find(&answer[i].text, &name, &ignored);
-
-        if (ignored.data != block.data) {
-            continue;
+    for (i = 0; i < answers->nelts; i++) {
+        if (ngx_http_sealchat_page_gather(pool, &tree, &families, &answer[i])
+            != NGX_OK)
+        {
+            return NGX_ERROR;
         }
+    }
 
-        for (j = 0; j < i; j++) {
-            if (ngx_http_sealchat_page_find(&answer[j].text, &name, &ignored))
-            {
-                break;
-            }
-        }
+    for (q = ngx_queue_head(&families);
+         q != ngx_queue_sentinel(&families);
+         q = ngx_queue_next(q))
+    {
+        told = ngx_queue_data(q, ngx_http_sealchat_told_t, queue);
+        text = told->first->text;
 
-        if (j < i) {
-            continue;
-        }
-
-        comments = block;
-
-        while (ngx_http_sealchat_page_line(&comments, &line)) {
-            if (ngx_http_sealchat_page_comment(&line, &ignored)) {
+        while (ngx_http_sealchat_page_line(&text, &line)) {
+            if (ngx_http_sealchat_page_comment(&line, &name)) {
                 b->last = ngx_sprintf(b->last, "%V\n", &line);
             }
         }
 
-        ngx_http_sealchat_page_samples(b, &answer[i], &block);
-
-        for (j = i + 1; j < answers->nelts; j++) {
-            if (ngx_http_sealchat_page_find(&answer[j].text, &name, &block)) {
-                ngx_http_sealchat_page_samples(b, &answer[j], &block);
-            }
+        for (block = told->first; block; block = block->next) {
+            ngx_http_sealchat_page_samples(b, block);
         }
     }
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_sealchat_page_gather(ngx_pool_t *pool, ngx_rbtree_t *tree,
+    ngx_queue_t *families, ngx_http_sealchat_answer_t *answer)
+{
+    ngx_str_t                   rest, name, text;
+    ngx_http_sealchat_told_t   *told;
+    ngx_http_sealchat_block_t  *block;
+
+    rest = answer->text;
+
+    while (ngx_http_sealchat_page_block(&rest, &name, &text)) {
+
+        told = ngx_http_sealchat_page_told(pool, tree, families, &name);
+        if (told == NULL) {
+            return NGX_ERROR;
+        }
+
+        if (told->last && told->last->answer == answer) {
+            continue;
+        }
+
+        block = ngx_palloc(pool, sizeof(ngx_http_sealchat_block_t));
+        if (block == NULL) {
+            return NGX_ERROR;
+        }
+
+        block->text = text;
+        block->answer = answer;
+        block->next = NULL;
+
+        if (told->last) {
+            told->last->next = block;
+
+        } else {
+            told->first = block;
+        }
+
+        told->last = block;
+    }
+
+    return NGX_OK;
+}
+
+
+/* the family of that name, which may be a new one */
+
+static ngx_http_sealchat_told_t *
+ngx_http_sealchat_page_told(ngx_pool_t *pool, ngx_rbtree_t *tree,
+    ngx_queue_t *families, ngx_str_t *name)
+{
+    uint32_t                   hash;
+    ngx_http_sealchat_told_t  *told;
+
+    hash = ngx_crc32_long(name->data, name->len);
+
+    told = (ngx_http_sealchat_told_t *) ngx_str_rbtree_lookup(tree, name,
+                                                              hash);
+    if (told) {
+        return told;
+    }
+
+    told = ngx_pcalloc(pool, sizeof(ngx_http_sealchat_told_t));
+    if (told == NULL) {
+        return NULL;
+    }
+
+    told->node.node.key = hash;
+    told->node.str = *name;
+
+    ngx_rbtree_insert(tree, &told->node.node);
+    ngx_queue_insert_tail(families, &told->queue);
+
+    return told;
 }
 
 
 static void
-ngx_http_sealchat_page_samples(ngx_buf_t *b,
-    ngx_http_sealchat_answer_t *answer, ngx_str_t *block)
+ngx_http_sealchat_page_samples(ngx_buf_t *b, ngx_http_sealchat_block_t *block)
 {
     ngx_str_t  text, line, name, labels, value;
 
-    text = *block;
+    text = block->text;
 
     while (ngx_http_sealchat_page_line(&text, &line)) {
 
@@ -309,7 +409,7 @@ ngx_http_sealchat_page_samples(ngx_buf_t *b,
         }
 
         b->last = ngx_sprintf(b->last, "%V{peer=\"%V\"", &name,
-                              &answer->peer);
+                              &block->answer->peer);
 
         if (labels.len > 2) {
             labels.data++;
@@ -357,26 +457,6 @@ ngx_http_sealchat_page_block(ngx_str_t *text, ngx_str_t *name,
     }
 
     return found;
-}
-
-
-static ngx_uint_t
-ngx_http_sealchat_page_find(ngx_str_t *text, ngx_str_t *name,
-    ngx_str_t *block)
-{
-    ngx_str_t  rest, another;
-
-    rest = *text;
-
-    while (ngx_http_sealchat_page_block(&rest, &another, block)) {
-        if (name->len == another.len
-            && ngx_strncmp(name->data, another.data, name->len) == 0)
-        {
-            return 1;
-        }
-    }
-
-    return 0;
 }
 
 

@@ -232,6 +232,24 @@ subtest 'sidecars that tell of one family again and again' => sub {
     $other->stop;
 };
 
+subtest 'sidecars that tell of many families' => sub {
+    my $chat = chat(echo => ['--many-status']);
+    my %took;
+    for my $round (1 .. 5) {
+        for my $path (qw(/text /prometheus)) {
+            my $start = time;
+            my $text = page($chat, $path);
+            my $took = time - $start;
+            $took{$path} = $took if $took < ($took{$path} // 1e9);
+            is(scalar(() = $text =~ /^f\d+\b.* 1$/mg) > 2000, 1,
+               "$path: all are told") if $round == 1;
+        }
+    }
+    cmp_ok($took{'/prometheus'}, '<', 20 * $took{'/text'},
+           'finding what is of one family takes no longer with each');
+    $chat->finish;
+};
+
 subtest 'a link that the page made has the times of its sessions' => sub {
     my $chat = chat(location => 'sealchat_send_timeout 1s;');
     is(json($chat)->{links}, 1, 'it makes one');

@@ -19,6 +19,7 @@
  *                      length, as fast as PAUSE and the link allow
  *     --strange-status tell metrics among lines that are none
  *     --repeating-status tell of one family again and again
+ *     --many-status      tell of as many families as there is room for
  *     --unasked-status answer the first DATA of a link with STATUS
  *     --stop-reading   after the first DATA of a link, read nothing more
  *
@@ -80,6 +81,7 @@ static struct {
     int         stop_reading;
     int         strange_status;
     int         repeating_status;
+    int         many_status;
     int         unasked_status;
     uint16_t    close_code;
     unsigned    copies;
@@ -443,6 +445,21 @@ send_repeating_status(struct link *link)
 }
 
 static void
+send_many_status(struct link *link)
+{
+    static char text[SC_RECORD_PAYLOAD_MAX];
+    size_t      n, i;
+
+    for (n = 0, i = 0; n + 64 < sizeof(text); i++) {
+        n += (size_t) snprintf(text + n, sizeof(text) - n,
+                               "# TYPE f%zu gauge\nf%zu 1\n", i, i);
+    }
+
+    send_record(link, SC_RECORD_STATUS, SC_RECORD_FLAG_ANSWER, 0, 0,
+                (const uint8_t *) text, (uint32_t) n);
+}
+
+static void
 send_status(struct link *link)
 {
     static const char strange[] =
@@ -460,6 +477,11 @@ send_status(struct link *link)
 
     if (opt.repeating_status) {
         send_repeating_status(link);
+        return;
+    }
+
+    if (opt.many_status) {
+        send_many_status(link);
         return;
     }
 
@@ -610,6 +632,7 @@ usage(void)
             "                 [--oversize] [--no-ticket] [--close CODE]\n"
             "                 [--flood N] [--pour N] [--stop-reading]\n"
             "                 [--strange-status] [--repeating-status]\n"
+            "                 [--many-status]\n"
             "                 [--unasked-status] SOCKET\n");
     exit(2);
 }
@@ -625,6 +648,7 @@ parse_options(int argc, char **argv)
         { "no-ticket", no_argument, &opt.no_ticket, 1 },
         { "strange-status", no_argument, &opt.strange_status, 1 },
         { "repeating-status", no_argument, &opt.repeating_status, 1 },
+        { "many-status", no_argument, &opt.many_status, 1 },
         { "unasked-status", no_argument, &opt.unasked_status, 1 },
         { "stop-reading", no_argument, &opt.stop_reading, 1 },
         { "close", required_argument, NULL, 'c' },
