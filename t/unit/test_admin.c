@@ -364,10 +364,11 @@ static void
 test_customers(void **state)
 {
     struct owner   o, other;
-    struct visitor v;
-    struct client  device, visitor;
+    struct visitor v, gone;
+    struct client  device, visitor, leaver;
     struct chain   vc = { 0 };
     struct letter  a;
+    struct answer  done;
     char           text[64];
 
     (void) state;
@@ -410,6 +411,16 @@ test_customers(void **state)
     letter_make(&a, &o, &v, NULL, &vc);
     ask_send(&visitor, &a);
     expect_error(&visitor, SC_E_QUOTA_FULL);
+
+    /* What stays of a session that ended can be watched. */
+    visitor_make(&gone, &o);
+    visitor_login(&leaver, &P, &o, &gone);
+    ASK(&leaver, delete, .sid = gone.sid);
+    done = expect_frame(&leaver, SC_FRAME_DONE);
+    answer_free(&done);
+    CTL_OK("metrics");
+    says("\nsealchatd_store_entries{table=\"deleted\"} 1\n");
+    says("\nsealchatd_store_bytes{table=\"deleted\"} ");
 
     /* Streams are closed, and nobody gets in until it is enabled. */
     CTL_OK("customers disable %s", cid_text(&o));
