@@ -65,17 +65,19 @@ const STYLE = `
   figure img { display: block; width: 100%; aspect-ratio: 16/10; object-fit: cover; object-position: right bottom; border: 1px solid var(--line); border-radius: 10px; background: var(--ground); }
   figcaption { margin-top: 10px; font-size: 14px; }
   .control figcaption { color: var(--soft); }
-  .none { display: grid; place-items: center; aspect-ratio: 16/10; border: 1px dashed var(--line); border-radius: 10px; color: var(--soft); font-size: 14px; padding: 0 32px; text-align: center; }
+  .told { border: 1px solid var(--line); border-radius: 10px; background: var(--ground); padding: 16px 18px; min-height: 88px; font-size: 15px; }
+  .control .told { color: var(--soft); }
   footer { color: var(--soft); font-size: 14px; margin-top: 40px; max-width: 52em; }
   @media (max-width: 760px) { .pair { grid-template-columns: 1fr; } }
 `;
 
-async function picture(path: string | undefined): Promise<string> {
-  if (path === undefined) {
-    return `<div class="none">This attack is on the service; nobody sits at a screen.</div>`;
-  }
-  const data = (await readFile(path)).toString("base64");
-  return `<img src="data:image/png;base64,${data}" alt="" loading="lazy">`;
+/** What was on the screen, or what came of an attack that has none. */
+async function shown(run: Run): Promise<string> {
+  const words = escaped(run.saw || run.why.split("\n")[0]!);
+  if (run.picture === undefined) return `<div class="told">${words}</div>`;
+  const data = (await readFile(run.picture)).toString("base64");
+  return `<img src="data:image/png;base64,${data}" alt="" loading="lazy">
+        <figcaption>${words}</figcaption>`;
 }
 
 const anchor = (index: number) => `attack-${index + 1}`;
@@ -98,13 +100,11 @@ async function article(result: Result, index: number): Promise<string> {
     <div class="pair">
       <figure>
         <h3>The product</h3>
-        ${await picture(product.picture)}
-        <figcaption>${escaped(product.saw || product.why.split("\n")[0]!)}</figcaption>
+        ${await shown(product)}
       </figure>
       <figure class="control">
         <h3>Control <span>without: ${escaped(defence.what)}</span></h3>
-        ${await picture(control.picture)}
-        <figcaption>${escaped(control.saw || control.why.split("\n")[0]!)}</figcaption>
+        ${await shown(control)}
       </figure>
     </div>
   </article>`;

@@ -54,12 +54,20 @@ async function whoIsThere(scene: Scene): Promise<Ending> {
     }
   }
   const won = differences.size > 1;
+  const kinds = [...differences].map(cost);
   return {
     won,
     saw: won
-      ? `Two kinds of no, by what they cost: ${[...differences].map((d) => d.replace(/^.*?\| /, "")).join(" or ")}`
-      : `One kind of no, whoever was asked for: ${[...differences][0]!.replace(/^.*?\| /, "")}`,
+      ? `More than one kind of no. They cost ${kinds.join("; or ")}.`
+      : `One kind of no, whoever was asked for, byte for byte. It costs ${kinds[0]}.`,
   };
+}
+
+/** Of an answer and what was counted with it, the counts as people read them. */
+function cost(line: string): string {
+  const sum = (what: string) =>
+    [...line.matchAll(new RegExp(`${what} (\\d+)`, "g"))].reduce((n, [, m]) => n + Number(m), 0);
+  return `${sum("verified")} signatures, ${sum("macs")} MACs and ${sum("reads")} reads of the store`;
 }
 
 // --- row 18: said again ----------------------------------------------------------
