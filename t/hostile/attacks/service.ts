@@ -67,7 +67,7 @@ async function whoIsThere(scene: Scene): Promise<Ending> {
 function cost(line: string): string {
   const sum = (what: string) =>
     [...line.matchAll(new RegExp(`${what} (\\d+)`, "g"))].reduce((n, [, m]) => n + Number(m), 0);
-  return `${sum("verified")} signatures, ${sum("macs")} MACs and ${sum("reads")} reads of the store`;
+  return `signatures verified: ${sum("verified")}, MACs: ${sum("macs")}, reads of the store: ${sum("reads")}`;
 }
 
 // --- row 18: said again ----------------------------------------------------------

@@ -69,6 +69,7 @@ export class CustomerInbox implements Inbox {
   /** Of this tab, while it owns the connection. */
   #stream: Stream | undefined;
   #surveyed = false;
+  #looking = Promise.resolve();
   readonly #removing = new Set<string>();
   readonly #checks = new Map<string, (result: CheckResult) => void>();
 
@@ -549,8 +550,11 @@ export class CustomerInbox implements Inbox {
     for (const sid of fresh) this.#numbers.set(sid, "");
     for (const sid of fresh) {
       // A new conversation: what its visitor runs is in the list of sessions.
-      if (this.#stream) {
-        this.#look(this.#stream, sid).catch(() => undefined);
+      // One after the other, for a crowd may come at once.
+      const stream = this.#stream;
+      if (stream) {
+        this.#looking = this.#looking
+          .then(() => this.#look(stream, sid)).catch(() => undefined);
       }
       const number = await safetyNumber(this.#device.cid, fromHex(sid));
       this.#numbers.set(sid, number);
