@@ -83,6 +83,11 @@ sc_expiry_step(struct sc_store *store, char *why, size_t why_size)
     if (leave.messages == 0 && !sc_txn_failed(leave.txn)) {
         sc_txn_end(leave.txn);
         store->expire_due = first;
+
+        /* Nothing is due before first; what is due waits for a checkpoint. */
+        if (first > store->clock.now) {
+            store->expire_at = 0;
+        }
         return SC_E_NONE;
     }
 
