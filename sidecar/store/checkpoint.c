@@ -177,6 +177,15 @@ sc_checkpoint_committed(struct sc_store *store)
     sc_hot_pass_clean(&store->hot);
 
     if (whole) {
+        /* What waited for entries to be indexed goes on at once. */
+        if (store->needs > store->indexed_to
+            && store->needs <= store->pass_to)
+        {
+            store->remove_at = 0;
+            store->expire_at = 0;
+            store->purge_at = 0;
+        }
+
         store->indexed_to = store->pass_to;
         store->checkpoints++;
         store->checkpoint_time = (uint64_t) time(NULL) * 1000;

@@ -206,8 +206,10 @@ pour_all(struct link *link)
     static const uint8_t zeros[SC_RECORD_PAYLOAD_MAX];
     struct stream       *stream;
     uint32_t             idle = 0;
+    size_t               poured = 0;
 
-    while (idle < link->nstreams
+    /* And no more at once: a PAUSE that came meanwhile wants to be read. */
+    while (idle < link->nstreams && poured < POUR_WINDOW
            && link->pipe.write_queue_size < POUR_WINDOW)
     {
         stream = &link->streams[link->pouring++ % link->nstreams];
@@ -215,6 +217,7 @@ pour_all(struct link *link)
 
         if (stream->pour && stream->state == STREAM_OPEN) {
             stream->pour--;
+            poured += stream->length;
             idle = 0;
             send_record(link, SC_RECORD_DATA, 0, 0,
                         (uint32_t) (stream - link->streams), zeros,
