@@ -454,7 +454,7 @@ test-third: $(BUILD)/.deps-test ## a third reader, written from docs/protocol.md
 INPUTS ?= 400000
 
 .PHONY: test-differential
-test-differential: $(BUILD)/.deps-test $(BUILD)/differential/judge $(FRAMES_TS) ## the parsers in C and TypeScript on INPUTS=n changed vectors
+test-differential: $(BUILD)/.deps-test $(NPM_DONE) $(BUILD)/differential/judge $(FRAMES_TS) ## the parsers in C and TypeScript on INPUTS=n changed vectors
 	@cd web && $(abspath $(NODE)) build.mjs differential
 	@$(abspath $(NODE)) $(BUILD)/differential/main.mjs $(INPUTS) $(SEED)
 

@@ -62,6 +62,8 @@ struct link {
     struct stream *streams;     /* by id */
     uint32_t  nstreams;
     uint32_t  pouring;          /* whose turn it is */
+    uint64_t  turn;             /* of the loop, in which */
+    size_t    poured;           /* so much was sent */
     size_t    have;
     uint8_t   in[INPUT_BYTES];
 };
@@ -90,6 +92,8 @@ static struct {
 } opt = { .copies = 1 };
 
 static struct link *links;
+static uint64_t     turn;       /* of the loop */
+static uv_idle_t    again;      /* there is more to pour in the next one */
 static unsigned     links_made;
 
 static void say(const char *format, ...)
@@ -154,6 +158,12 @@ link_close(struct link *link, const char *why)
 static void pour_all(struct link *link);
 
 static void
+on_again(uv_idle_t *idle)
+{
+    uv_idle_stop(idle);
+}
+
+static void
 on_written(uv_write_t *req, int status)
 {
     struct link *link = req->handle->data;
@@ -206,10 +216,14 @@ pour_all(struct link *link)
     static const uint8_t zeros[SC_RECORD_PAYLOAD_MAX];
     struct stream       *stream;
     uint32_t             idle = 0;
-    size_t               poured = 0;
 
-    /* And no more at once: a PAUSE that came meanwhile wants to be read. */
-    while (idle < link->nstreams && poured < POUR_WINDOW
+    /* No more in one turn: a PAUSE that came meanwhile wants to be read. */
+    if (link->turn != turn) {
+        link->turn = turn;
+        link->poured = 0;
+    }
+
+    while (idle < link->nstreams && link->poured < POUR_WINDOW
            && link->pipe.write_queue_size < POUR_WINDOW)
     {
         stream = &link->streams[link->pouring++ % link->nstreams];
@@ -217,12 +231,16 @@ pour_all(struct link *link)
 
         if (stream->pour && stream->state == STREAM_OPEN) {
             stream->pour--;
-            poured += stream->length;
+            link->poured += stream->length;
             idle = 0;
             send_record(link, SC_RECORD_DATA, 0, 0,
                         (uint32_t) (stream - link->streams), zeros,
                         stream->length);
         }
+    }
+
+    if (link->poured >= POUR_WINDOW) {
+        uv_idle_start(&again, on_again);
     }
 }
 
@@ -609,6 +627,20 @@ on_connection(uv_stream_t *listener, int status)
 }
 
 static void
+on_turn(uv_prepare_t *prepare)
+{
+    struct link *link;
+
+    (void) prepare;
+    turn++;
+    for (link = links; opt.pour && link != NULL; link = link->next) {
+        if (!uv_is_closing((uv_handle_t *) &link->pipe)) {
+            pour_all(link);
+        }
+    }
+}
+
+static void
 on_signal(uv_signal_t *handle, int number)
 {
     struct link *link;
@@ -686,6 +718,7 @@ main(int argc, char **argv)
     static const int   numbers[] = { SIGTERM, SIGINT, SIGUSR1, SIGUSR2 };
     static uv_signal_t signals[4];
     static uv_pipe_t   listener;
+    static uv_prepare_t prepare;
     uv_loop_t         *loop = uv_default_loop();
     size_t             i;
 
@@ -696,6 +729,10 @@ main(int argc, char **argv)
         check(uv_signal_init(loop, &signals[i]), "signal");
         check(uv_signal_start(&signals[i], on_signal, numbers[i]), "signal");
     }
+
+    check(uv_idle_init(loop, &again), "turns");
+    check(uv_prepare_init(loop, &prepare), "turns");
+    check(uv_prepare_start(&prepare, on_turn), "turns");
 
     unlink(opt.path);
     check(uv_pipe_init(loop, &listener, 0), "pipe");

@@ -21,8 +21,10 @@ sub new {
     my $echo = SealChat::Echo->new(@{ delete $opt{echo} // [] });
     my $location = delete $opt{location} // '';
     my $server = delete $opt{server} // '';
-    $opt{http_config} = "upstream chat { server unix:@{[$echo->socket]}"
-        . " $server; }\n" . ($opt{http_config} // '');
+    # A browser that is not read is not seen to go, and leaves at its turn.
+    $opt{http_config} = "sealchat_drain_timeout 1s;\n"
+        . "upstream chat { server unix:@{[$echo->socket]} $server; }\n"
+        . ($opt{http_config} // '');
     $opt{config} = "location /chat { sealchat_pass chat; $location }\n"
         . ($opt{config} // '');
     my $nginx = SealChat::Nginx->new(%opt)->start;
