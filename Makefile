@@ -273,7 +273,8 @@ test-long: test-crash-build test-restart-build $(ASAN)/t/unit/test_store_keep ##
 .PHONY: asan
 asan: $(ASAN)/$(SO) $(ASAN)/sealchatd $(ASAN)/sealchatctl
 
-UNIT_RUNS := $(addprefix $(ASAN)/,sealchatd sealchatd-brief sealchatctl)
+UNIT_RUNS := $(addprefix $(ASAN)/,sealchatd sealchatd-brief sealchatctl) \
+             $(BUILD)/t/preload/slow_disk.so
 
 .PHONY: test-unit
 test-unit: $(BUILD)/.deps-test $(UNIT) $(REPLAYS) $(UNIT_RUNS) ## C units under sanitizers

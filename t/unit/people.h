@@ -548,10 +548,51 @@ expect_deliver(struct client *c, const struct letter *letter,
     return position;
 }
 
+/* Makes letters, sends them and waits until all are stored. */
+static inline void
+send_many(struct client *visitor, const struct owner *o,
+          const struct visitor *v, struct chain *chain,
+          struct letter *letters, int n)
+{
+    for (int i = 0; i < n; i++) {
+        letter_make(&letters[i], o, v, NULL, chain);
+        ask_send(visitor, &letters[i]);
+        if (i % 32 == 31 || i == n - 1) {
+            for (int k = 0; k <= i % 32; k++) {
+                expect_stored(visitor);
+            }
+        }
+    }
+}
+
 static inline void
 ask_ack(struct client *c, uint64_t position)
 {
     ASK(c, ack, .position = position);
+}
+
+/* A page of a history that ends at letters[*left - 1] and has nothing but
+ * these, the latest first; the position to go on before, 0 at the start. */
+static inline uint64_t
+expect_history(struct client *c, const struct letter *letters, int *left,
+               const uint8_t *sid)
+{
+    struct sc_frame_messages messages;
+    struct sc_message        m;
+    struct answer            a = expect_frame(c, SC_FRAME_MESSAGES);
+
+    assert_true(sc_messages_decode(a.frame.body, &messages));
+    assert_memory_equal(messages.sid, sid, 32);
+
+    while (sc_message_next(&messages.messages, &m)) {
+        (*left)--;
+        assert_int_equal(m.position, *left + 1);
+        assert_int_equal(m.envelope.n, letters[*left].n);
+        assert_memory_equal(m.envelope.p, letters[*left].bytes, m.envelope.n);
+    }
+
+    answer_free(&a);
+    return messages.next;
 }
 
 #endif

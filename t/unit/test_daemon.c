@@ -189,22 +189,6 @@ test_devices_and_tabs(void **state)
     expect_quiet(&two, 0);
 }
 
-static void
-send_many(struct client *visitor, const struct owner *o,
-          const struct visitor *v, struct chain *chain,
-          struct letter *letters, int n)
-{
-    for (int i = 0; i < n; i++) {
-        letter_make(&letters[i], o, v, NULL, chain);
-        ask_send(visitor, &letters[i]);
-        if (i % 32 == 31 || i == n - 1) {
-            for (int k = 0; k <= i % 32; k++) {
-                expect_stored(visitor);
-            }
-        }
-    }
-}
-
 /* 64 unacknowledged at most; the rest comes as ACKs make room, in order. */
 static void
 test_window(void **state)
@@ -316,28 +300,6 @@ test_open_paused(void **state)
     expect_challenge(&c);
     ask_auth(&c, SC_ROLE_DEVICE, o.devices[0].id, o.devices[0].sk, NULL, 0);
     expect_ready(&c, SC_ROLE_DEVICE);
-}
-
-static uint64_t
-expect_history(struct client *c, const struct letter *letters, int *left,
-               const uint8_t *sid)
-{
-    struct sc_frame_messages messages;
-    struct sc_message        m;
-    struct answer            a = expect_frame(c, SC_FRAME_MESSAGES);
-
-    assert_true(sc_messages_decode(a.frame.body, &messages));
-    assert_memory_equal(messages.sid, sid, 32);
-
-    while (sc_message_next(&messages.messages, &m)) {
-        (*left)--;
-        assert_int_equal(m.position, *left + 1);
-        assert_int_equal(m.envelope.n, letters[*left].n);
-        assert_memory_equal(m.envelope.p, letters[*left].bytes, m.envelope.n);
-    }
-
-    answer_free(&a);
-    return messages.next;
 }
 
 static void
