@@ -89,13 +89,16 @@ describe("10,000 messages", () => {
 
     let before = await page.evaluate(sight);
     for (let turn = 0; turn < 60; turn++) {
-      // A busy browser may lose a turn of the wheel; a person turns it again.
+      // A busy browser may lose a turn of the wheel, or come to it late; a
+      // person turns it again.
       let turned = 0;
+      let turns = 0;
       const now = await until(
         "the wheel's effect",
         async () => {
           if (Date.now() - turned > 2_000) {
             turned = Date.now();
+            turns++;
             await page.mouse.wheel(0, -400);
           }
           return page.evaluate(sight);
@@ -105,7 +108,10 @@ describe("10,000 messages", () => {
       assert.ok(now.ordered);
       assert.ok(now.covered > 0.5, `${now.covered} covered at ${now.first}`);
       assert.ok(now.first <= before.first, "went up");
-      assert.ok(before.first - now.first < 20, `jumped from ${before.first} to ${now.first}`);
+      assert.ok(
+        before.first - now.first < 20 * turns,
+        `jumped from ${before.first} to ${now.first} at ${turns} turns`,
+      );
       assert.ok(now.standing < 250);
       before = now;
     }
