@@ -3,9 +3,7 @@
 //
 //   sizes      the bundles, plain and gzipped
 //   block      the longest time for which the main thread answered nothing
-//              while the widget loaded, beside the same span without it; in
-//              Chromium also the processor time of the main thread's longest
-//              task, which does not grow with what else the machine does
+//              while the widget loaded, beside the same span without it
 //   message    sealing one text of 200 characters, and verifying and opening it
 //   login      from the button to the question whether the devices are right:
 //              PBKDF2 with a million rounds, three connections, unwrapping
@@ -20,8 +18,6 @@ import { readdirSync, readFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-
-import type { Page } from "playwright-core";
 
 import type { Tab } from "../t/browser/driver.ts";
 import { openEngine, type Engine } from "../t/browser/engine.ts";
@@ -223,67 +219,11 @@ function insert(attributes: Record<string, string>): void {
   document.body.append(script);
 }
 
-interface TraceEvent {
-  readonly name: string;
-  readonly pid: number;
-  readonly tid: number;
-  /** Processor time of the thread, in us. */
-  readonly tdur?: number;
-  readonly args?: { readonly name?: string };
-}
-
-/** Processor time of the longest task of any page's main thread, in ms. */
-function longestTask(trace: Buffer): number {
-  const { traceEvents } = JSON.parse(trace.toString()) as {
-    traceEvents: TraceEvent[];
-  };
-  const main = new Set(
-    traceEvents
-      .filter(({ args }) => args?.name === "CrRendererMain")
-      .map(({ pid, tid }) => `${pid}/${tid}`),
-  );
-  const times = traceEvents
-    .filter(({ name }) => name.endsWith("RunTask"))
-    .filter(({ pid, tid }) => main.has(`${pid}/${tid}`))
-    .map(({ tdur = 0 }) => tdur);
-
-  return times.reduce((most, time) => Math.max(most, time), 0) / 1000;
-}
-
-async function benchTask(
-  engine: Engine,
-  { bench }: World,
-  attributes: Record<string, string>,
-): Promise<void> {
-  const tasks: number[] = [];
-
-  for (let load = 0; load < LOADS; load++) {
-    const person = await engine.newPerson();
-    const page = (await person.newPage()) as Page;
-    await page.goto(`${bench}/`);
-    await sleep(300);
-    const browser = page.context().browser()!;
-    await browser.startTracing(page, {
-      categories: ["toplevel", "disabled-by-default-devtools.timeline"],
-    });
-    await page.evaluate(insert, attributes);
-    await page.locator("sealchat-widget .launcher").waitFor();
-    await sleep(1000);
-    tasks.push(longestTask(await browser.stopTracing()));
-    await person.close();
-  }
-  print(
-    "longest task of its load, processor time",
-    `${ms(median(tasks))} (longest of ${LOADS}: ${ms(Math.max(...tasks))})`,
-  );
-}
-
 async function benchBlock(
   engine: Engine,
-  world: World,
+  { site, bench, full }: World,
   { integrity }: Built,
 ): Promise<void> {
-  const { site, bench, full } = world;
   const text = snippetText({ service: site.chat, cid: full.cid, integrity, name: "Bench" });
   const attributes = Object.fromEntries(
     [...text.matchAll(/([a-z-]+)="([^"]*)"/g)].map((found) => [found[1], found[2]]),
@@ -306,7 +246,6 @@ async function benchBlock(
     "main thread blocked while the widget loads",
     `${ms(median(with_))} (longest of ${LOADS}: ${ms(Math.max(...with_))}; without it ${ms(median(without))})`,
   );
-  if (engine.name === "chromium") await benchTask(engine, world, attributes);
 }
 
 async function logIn(
