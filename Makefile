@@ -510,6 +510,13 @@ hostile: $(HOSTILE) ## attacks by a hostile service, each with a control; build/
 test-canary: $(BUILD)/.deps-test all $(FRAMES_TS) ## search memory, cores, database, logs and traffic for every secret of a run
 	@cd web && $(abspath $(NODE)) hostile.mjs canary
 
+# All that the parts run, built and not run: whether a change compiles everywhere.
+.PHONY: programs
+programs: all tools asan test-crash-build test-restart-build $(UNIT) $(REPLAYS) \
+        $(UNIT_RUNS) $(PRELOAD) $(BUILD)/memory/idle $(BUILD)/memory/sockets \
+        $(GROWTH) $(BUILD)/differential/judge $(BUILD)/hostile/sealchatd-without \
+        $(BUILD)/hostile/salamander ## build every program of tests and benchmarks
+
 # libFuzzer wants clang; what it finds new goes to build/fuzz.
 SECONDS ?= 60
 

@@ -550,7 +550,7 @@ expect_deliver(struct client *c, const struct letter *letter,
 
 /* Makes letters, sends them and waits until all are stored. */
 static inline void
-send_many(struct client *visitor, const struct owner *o,
+send_letters(struct client *visitor, const struct owner *o,
           const struct visitor *v, struct chain *chain,
           struct letter *letters, int n)
 {

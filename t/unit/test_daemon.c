@@ -209,7 +209,7 @@ test_window(void **state)
     device_login(&device, &P, &o, 0);
     visitor_make(&v, &o);
     visitor_login(&visitor, &P, &o, &v);
-    send_many(&visitor, &o, &v, &vc, letters, N);
+    send_letters(&visitor, &o, &v, &vc, letters, N);
 
     while (got < (int) SC_DELIVER_WINDOW) {
         expect_deliver(&device, &letters[got], got ? NULL : &v);
@@ -251,7 +251,7 @@ test_pause(void **state)
     visitor_login(&visitor, &P, &o, &v);
 
     put_record(&P, SC_RECORD_PAUSE, 0, 0, device.id, NULL, 0);
-    send_many(&visitor, &o, &v, &vc, letters, 2);
+    send_letters(&visitor, &o, &v, &vc, letters, 2);
     ASK(&device, sessions, .from = v.sid, .count = 4);
     expect_quiet(&device, QUIET);
 
@@ -321,7 +321,7 @@ test_history(void **state)
     owner_register(&o, &P);
     visitor_make(&v, &o);
     visitor_login(&visitor, &P, &o, &v);
-    send_many(&visitor, &o, &v, &vc, letters, N);
+    send_letters(&visitor, &o, &v, &vc, letters, N);
 
     do {
         ASK(&visitor, history, .sid = v.sid, .before = before, .count = 255);
@@ -489,7 +489,7 @@ test_kill(void **state)
     owner_register(&o, &P);
     visitor_make(&v, &o);
     visitor_login(&visitor, &P, &o, &v);
-    send_many(&visitor, &o, &v, &vc, letters, 20);
+    send_letters(&visitor, &o, &v, &vc, letters, 20);
 
     daemon_kill(&D);
     restart();
@@ -522,7 +522,7 @@ test_stop(void **state)
     device_login(&device, &P, &o, 0);
     visitor_make(&v, &o);
     visitor_login(&visitor, &P, &o, &v);
-    send_many(&visitor, &o, &v, &vc, letters, 20);
+    send_letters(&visitor, &o, &v, &vc, letters, 20);
     for (int i = 0; i < 20; i++) {
         expect_deliver(&device, &letters[i], i ? NULL : &v);
     }

@@ -148,7 +148,7 @@ test_reading_waits_for_no_disk(void **state)
     add_device(&o);
     visitor_make(&v, &o);
     visitor_login(&visitor, &P, &o, &v);
-    send_many(&visitor, &o, &v, &vc, letters, STORED);
+    send_letters(&visitor, &o, &v, &vc, letters, STORED);
 
     undisturbed = read_all_of(&one, &o, 0, &v, letters);
 
