@@ -65,7 +65,7 @@ daemon_configure(const struct daemon *d, const char *registration)
     assert_non_null(f);
     fprintf(f, "[service]\norigin = %s\nregistration = %s\nseccomp = %s\n"
             "[link]\nlisten = %s\nmode = 0600\n"
-            "[store]\npath = %s/store\nmap_size = 256m\n"
+            "[store]\npath = %s/store\nmap_size = 1g\n"
             "%s"
             "[log]\nlevel = debug\nfile = %s\n",
             ORIGIN, registration, seccomp ? seccomp : "kill", d->sock, d->dir,

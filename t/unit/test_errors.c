@@ -615,7 +615,7 @@ test_storage_full(void **state)
         char command[256];
 
         snprintf(command, sizeof(command),
-                 "sed -i 's/map_size = 256m/map_size = 64m/' %s", D.conf);
+                 "sed -i 's/map_size = 1g/map_size = 64m/' %s", D.conf);
         assert_int_equal(system(command), 0);
         snprintf(command, sizeof(command), "rm -rf %s/store", D.dir);
         assert_int_equal(system(command), 0);
