@@ -324,6 +324,10 @@ log_in(struct sc_stream *stream, struct login *login, uint64_t *cursor,
         code = SC_E_SESSION_DELETED;
     }
 
+    if (code == SC_E_NONE && login->who.stored.blocked) {
+        code = SC_E_SESSION_BLOCKED;
+    }
+
     if (code == SC_E_NONE) {
         code = sc_login_become(stream, &login->who, cursor);
     }

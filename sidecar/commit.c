@@ -329,6 +329,7 @@ weight(const struct sc_op *op)
     case SC_OP_REVOKE:
     case SC_OP_ERASE:
     case SC_OP_LIMITS:
+    case SC_OP_BLOCK:
         break;
     }
 

@@ -252,6 +252,7 @@ read_sessions(struct sc_job *job, struct sheet *sheet)
         item.seq = infos[i].seq;
         item.id = infos[i].id;
         item.release = infos[i].release;
+        item.blocked = infos[i].blocked != 0;
         item.hello.p = infos[i].hello;
         item.hello.n = infos[i].hello_len;
         sc_session_put(&sheet->w, &item);

@@ -158,6 +158,10 @@ find_visitor(struct sc_stream *stream, struct sc_login *login)
         return "its session is gone";
     }
 
+    if (login->stored.blocked) {
+        return "its session is blocked";
+    }
+
     bytes.p = login->stored.hello;
     bytes.n = login->stored.hello_len;
     if (sc_hello_parse(bytes, &login->hello) != NULL) {

@@ -113,6 +113,7 @@ enum sc_op_kind {
     SC_OP_INVITE,       /* a registration to come */
     SC_OP_REVOKE,       /* an invitation */
     SC_OP_ERASE,        /* an account and everything of its customer */
+    SC_OP_BLOCK,        /* a session, by its customer */
     SC_OP_LIMITS        /* a customer's retention class and quotas */
 };
 
@@ -160,7 +161,8 @@ struct sc_op {
          *     further back                       SEQ_OLD
          * A customer number that was never given out, or whose account was
          * erased: NOT_HERE.  A session that was deleted, or has expired:
-         * SESSION_DELETED.  Beyond a quota of the customer: QUOTA_FULL; of
+         * SESSION_DELETED.  By the session itself, while it is blocked:
+         * SESSION_BLOCKED.  Beyond a quota of the customer: QUOTA_FULL; of
          * the session, as long as its own key alone has written: REPLY_FIRST.
          * STORAGE_FULL where the message would go into the reserve.
          */
@@ -245,6 +247,21 @@ struct sc_op {
 
             int             repeated;        /* out */
         } remove;
+
+        /*
+         * BLOCK.  blocked: from its commit on nothing is accepted of the
+         * session's own key; what is stored stays.  0: it is again.
+         * UNKNOWN_SESSION if it never was; SESSION_DELETED; NOT_HERE as
+         * above.  What ends a session ends this too.
+         */
+        struct {
+            uint64_t        customer;
+            const uint8_t  *sid;
+            uint64_t        time;
+            int             blocked;
+
+            int             repeated;        /* out: it was so before */
+        } block;
 
         /*
          * RESEAL.  Puts wraps that lie under another key than the vault's
@@ -500,6 +517,7 @@ int sc_store_roster_by_id(struct sc_store *store, uint64_t customer,
 
 struct sc_session_info {
     int      deleted;            /* or expired; that is all there is to know */
+    int      blocked;            /* by its customer */
     uint8_t  sid[32];
     uint64_t head;               /* position of its newest message */
     uint64_t time;               /* of its newest message */

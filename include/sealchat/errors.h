@@ -82,7 +82,15 @@
     X(31, QUOTA_FULL, "quota-full", 0,                                        \
       "The customer has as much stored as it may.")                           \
     X(32, REPLY_FIRST, "reply-first", 0,                                      \
-      "A session may not write more before it has a reply.")
+      "A session may not write more before it has a reply.")                  \
+    X(33, SESSION_BLOCKED, "session-blocked", 1008,                           \
+      "The customer has blocked this session.")                               \
+    X(34, PUZZLE, "puzzle", 0,                                                \
+      "Many come at present: the next challenge's puzzle has to be solved "   \
+      "first.")                                                               \
+    X(35, SLOW_DOWN, "slow-down", 0,                                          \
+      "More came in a short time than the service takes; it may be sent "     \
+      "again later.")
 
 #define SC_ERROR_ENUM(code, NAME, name, close, sentence) SC_E_##NAME = code,
 

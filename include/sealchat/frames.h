@@ -83,6 +83,7 @@ enum sc_role { SC_ROLES(SC_ROLE_ENUM) SC_ROLE_COUNT };
     X(0x0b, ACCOUNT_PUT, account_put, SC_MAY_OWNER, 16384, SWAP, DONE)        \
     X(0x0c, DELETE,      delete,      SC_MAY_KNOWN,    32, SAME, DONE)        \
     X(0x0d, CHECK,       check,       SC_MAY_ALL,      56, LOST, DONE)        \
+    X(0x10, BLOCK,       block,       SC_MAY(DEVICE),  33, SAME, DONE)        \
     X(0x20, RESUME,      resume,      SC_MAY_ALL,       8, LOST, NONE)
 
 /*
@@ -105,11 +106,13 @@ enum sc_role { SC_ROLES(SC_ROLE_ENUM) SC_ROLE_COUNT };
     X(0x8c, ERROR,         error,          512)                               \
     X(0x8d, DELETED,       deleted,         32)                               \
     X(0x8e, CHECKED,       checked,         56)                               \
+    X(0x90, BLOCKED,       blocked,         33)                               \
     X(0xa0, RESUMED,       resumed,          9)
 
 /* --- client: proving who one is ------------------------------------------ */
 
-/* subject: sid, signkey_id or account_id, by role.  hello: of the session that
+/* subject: sid, signkey_id or account_id, by role.  puzzle: solves that of the
+ * challenge, 0 where there was none.  hello: of the session that
  * a visitor opens or goes on with; empty for every other role.  release: hash
  * of the widget or inbox in use, zeros for others. */
 #define SC_AUTH_FIELDS(F)                                                     \
@@ -170,6 +173,14 @@ enum sc_role { SC_ROLES(SC_ROLE_ENUM) SC_ROLE_COUNT };
 #define SC_DELETE_FIELDS(F)                                                   \
     F(B32, sid)
 
+/* The customer has no more of a session, blocked: 1, or lets it in again, 0.
+ * DONE: it is durable, the session's streams are closed and nothing of its
+ * visitor is taken; what is stored stays.  A session that was deleted is not
+ * blocked any more, since it never comes back. */
+#define SC_BLOCK_FIELDS(F)                                                    \
+    F(B32, sid)                                                               \
+    F(U8,  blocked)
+
 /* A page tells the customer's devices that are connected what it runs, a few
  * times at most on one stream.  code: by which they know whom they asked.
  * release: hash of the widget.  min_generation: of the snippet, 0 for none.
@@ -198,7 +209,9 @@ enum sc_role { SC_ROLES(SC_ROLE_ENUM) SC_ROLE_COUNT };
 /* --- service ------------------------------------------------------------- */
 
 /* Sent on open, again whenever a challenge was used up without the stream
- * being authenticated or closed, and behind RESUMED of role 0. */
+ * being authenticated or closed, and behind RESUMED of role 0.  puzzle_bits:
+ * that the hash of AUTH's puzzle has to begin with, of zero; 0 to
+ * SC_PUZZLE_BITS_MAX, 0 for none. */
 #define SC_CHALLENGE_FIELDS(F)                                                \
     F(B32, challenge)                                                         \
     F(U8,  puzzle_bits)
@@ -266,8 +279,10 @@ enum sc_role { SC_ROLES(SC_ROLE_ENUM) SC_ROLE_COUNT };
     F(V16, roster)                                                            \
     F(LIST_blob, wraps)
 
+/* retry: ms after which the same request may do better; 0: nobody knows. */
 #define SC_ERROR_FIELDS(F)                                                    \
     F(U16, code)                                                              \
+    F(U32, retry)                                                             \
     F(V16, sentence)
 
 /* The session was deleted by somebody else: to the customer's devices that are
@@ -277,6 +292,10 @@ enum sc_role { SC_ROLES(SC_ROLE_ENUM) SC_ROLE_COUNT };
     F(B32, sid)
 
 #define SC_CHECKED_FIELDS(F) SC_CHECK_FIELDS(F)
+
+/* Another device blocked the session or let it in again: to the customer's
+ * other devices that are connected.  Others find it in SESSIONS. */
+#define SC_BLOCKED_FIELDS(F) SC_BLOCK_FIELDS(F)
 
 /*
  * The link between nginx and the service broke, and this stream goes on where
@@ -303,7 +322,7 @@ enum sc_role { SC_ROLES(SC_ROLE_ENUM) SC_ROLE_COUNT };
 
 /* head, time: of the session's newest message.  seq, id: the asker's own last
  * ones in this session.  release: as of the visitor's last AUTH, zeros if
- * unknown. */
+ * unknown.  blocked: 1, or 0. */
 #define SC_session_FIELDS(F)                                                  \
     F(B32, sid)                                                               \
     F(U64, head)                                                              \
@@ -311,6 +330,7 @@ enum sc_role { SC_ROLES(SC_ROLE_ENUM) SC_ROLE_COUNT };
     F(U64, seq)                                                               \
     F(B32, id)                                                                \
     F(B32, release)                                                           \
+    F(U8,  blocked)                                                           \
     F(V16, hello)
 
 /* --- what is expanded from the tables ------------------------------------ */

@@ -33,6 +33,7 @@
 #define SC_NUMBER_MAX             9007199254740991ull
 
 #define SC_CHALLENGE_TTL_MS       60000u
+#define SC_PUZZLE_BITS_MAX        20u        /* about a million hashes */
 #define SC_HEADS_MAX              8u
 
 /* A repeated SEND is recognised this far back along its session's chain. */

@@ -187,10 +187,11 @@ sc_admin_sessions(struct sc_admin_exchange *exchange)
         for (int i = 0; i < n; i++) {
             sc_cid_write(sid, infos[i].sid);
             (void) sc_admin_say(exchange, json_pack(
-                "{s:s, s:I, s:I, s:I}", "sid", sid,
+                "{s:s, s:I, s:I, s:I, s:b}", "sid", sid,
                 "newest", (json_int_t) infos[i].head,
                 "cursor", (json_int_t) infos[i].cursor,
-                "time_ms", (json_int_t) infos[i].time));
+                "time_ms", (json_int_t) infos[i].time,
+                "blocked", infos[i].blocked));
             count++;
         }
 

@@ -53,7 +53,7 @@ static const struct command commands[] = {
     { "customers quota", "quota", "cid",
       "bytes messages sessions first-bytes first-messages", BY_NAMES,
       "--bytes N, --messages N, --sessions N ...", NULL },
-    { "sessions", "sessions", "cid", "", "sid newest cursor time_ms",
+    { "sessions", "sessions", "cid", "", "sid newest cursor time_ms blocked",
       "the sessions of a customer", NULL },
     { "devices", "devices", "cid", "", "device cursor behind",
       "the devices of a customer", NULL },

@@ -79,8 +79,10 @@ sc_load_session(struct sc_store *store, struct sc_txn *txn,
     session = sc_hot_add_session(&store->hot, customer, sid, state);
     if (session == NULL) {
         sc_txn_fail(txn, ENOMEM);
+        return NULL;
     }
 
+    session->blocked = (uint8_t) sc_blocked(txn, customer->number, sid);
     return session;
 }
 
@@ -258,6 +260,8 @@ sc_append(struct sc_apply *apply, struct sc_op *op)
         error = check_first(apply, op);
     } else if (sc_hot_ended(session)) {
         error = SC_E_SESSION_DELETED;
+    } else if (op->append.by_session && sc_hot_blocked(session)) {
+        error = SC_E_SESSION_BLOCKED;
     } else {
         state = sc_hot_state(session);
     }

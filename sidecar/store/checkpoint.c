@@ -298,10 +298,17 @@ session_follows(struct sc_store *store, struct sc_txn *txn,
     }
 
     if (session == NULL) {
-        *out = sc_hot_add_session(&store->hot, customer, entry->sid, NULL);
+        session = sc_hot_add_session(&store->hot, customer, entry->sid, NULL);
+        if (session == NULL) {
+            return -1;
+        }
+
+        session->blocked = (uint8_t) sc_blocked(txn, customer->number,
+                                                entry->sid);
+        *out = session;
     }
 
-    return *out != NULL ? 1 : -1;
+    return 1;
 }
 
 /* 0, or -1 when the log is damaged. */

@@ -38,6 +38,7 @@
  *     deleted     customer, sid -> time
  *     removals    customer, sid -> place of the newest message that is left of
  *                 a session that was deleted
+ *     blocked     customer, sid -> time
  *     purges      customer -> serial (entry.h): once this is indexed, blocks
  *                 below the customer's earliest go, and all of an erased one
  *     invitations name -> time, expires, used, cid, label
@@ -62,6 +63,7 @@
     X(CURSORS,    "cursors",    0)                                            \
     X(DELETED,    "deleted",    0)                                            \
     X(REMOVALS,   "removals",   0)                                            \
+    X(BLOCKED,    "blocked",    0)                                            \
     X(PURGES,     "purges",     0)                                            \
     X(INVITATIONS, "invitations", 0)                                          \
     X(LOG,        "log.7",      1)                                            \
@@ -75,7 +77,7 @@ enum sc_db_name { SC_DATABASES(SC_DATABASE_ENUM) SC_DB_COUNT };
 #undef SC_DATABASE_ENUM
 
 /* Of what is on disk.  A store with another one is refused. */
-#define SC_DB_SCHEMA  5u
+#define SC_DB_SCHEMA  6u
 
 struct sc_db;
 struct sc_txn;

@@ -462,6 +462,21 @@ sc_hot_stage_end(struct sc_hot *hot, struct sc_hot_session *session)
 }
 
 void
+sc_hot_stage_block(struct sc_hot *hot, struct sc_hot_session *session,
+                   int blocked)
+{
+    touch_session(hot, session);
+    session->staged_blocked = blocked != 0;
+    session->reblocked = 1;
+}
+
+int
+sc_hot_blocked(const struct sc_hot_session *session)
+{
+    return session->reblocked ? session->staged_blocked : session->blocked;
+}
+
+void
 sc_hot_stage_left(struct sc_hot *hot, struct sc_hot_customer *customer,
                   const struct sc_usage *left, uint64_t earliest,
                   uint64_t expired)
@@ -540,6 +555,8 @@ publish_session(struct sc_hot *hot, struct sc_hot_session *session)
 
     session->gone |= session->going;
     session->going = 0;
+    session->blocked = (uint8_t) sc_hot_blocked(session);
+    session->reblocked = 0;
     session->touched = 0;
 }
 
@@ -622,6 +639,7 @@ sc_hot_rollback(struct sc_hot *hot)
         free(session->staged);
         session->staged = NULL;
         session->going = 0;
+        session->reblocked = 0;
         session->touched = 0;
         if (session->state == NULL) {
             remove_session(hot, session);

@@ -86,6 +86,9 @@ struct sc_hot_session {
     uint8_t                  going;          /* staged: is to be gone */
     uint8_t                  gone;           /* deleted */
     uint8_t                  used;           /* since the hand passed */
+    uint8_t                  blocked;        /* the commit thread's alone */
+    uint8_t                  staged_blocked; /* if reblocked */
+    uint8_t                  reblocked;
 };
 
 /* What one checkpoint writes: sessions in the order of their keys, then
@@ -177,6 +180,12 @@ int sc_hot_erased(const struct sc_hot_customer *customer);
 
 /* Stages the session's end. */
 void sc_hot_stage_end(struct sc_hot *hot, struct sc_hot_session *session);
+
+/* Stages that the session is blocked, or is not any more; and whether the
+ * transaction sees it so. */
+void sc_hot_stage_block(struct sc_hot *hot, struct sc_hot_session *session,
+                        int blocked);
+int sc_hot_blocked(const struct sc_hot_session *session);
 
 /* Stages that something of a customer leaves; from which position on what is
  * left of it begins, and what serial has expired, or zeros. */

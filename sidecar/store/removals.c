@@ -45,6 +45,7 @@ sc_session_rows_del(struct sc_txn *txn, uint64_t customer,
 
     sc_txn_del(txn, SC_DB_SESSIONS, key, key_n);
     sc_txn_del(txn, SC_DB_HELLOS, key, key_n);
+    sc_txn_del(txn, SC_DB_BLOCKED, key, key_n);
     sc_txn_del(txn, SC_DB_CURSORS, key,
                sc_key_of_cursor(key, customer, 1, sid));
 }

@@ -141,6 +141,7 @@ sc_lmdb_session(struct sc_store *store, uint64_t customer,
         found = from_disk(txn, key, key_n, signkey_id, out);
     }
     if (found) {
+        out->blocked = sc_blocked(txn, customer, sid);
         read_hello(txn, key, key_n, first_place, out);
     }
     if (sc_txn_failed(txn)) {

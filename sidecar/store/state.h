@@ -358,6 +358,14 @@ int sc_cursor_get(struct sc_store *store, uint64_t customer, int of_session,
                   const uint8_t id[32], struct sc_cursor *cursor);
 
 
+/* --- blocked sessions (block.c) ------------------------------------------ */
+
+enum sc_error_code sc_block(struct sc_apply *apply, struct sc_op *op);
+
+/* Whether the session is blocked, as the transaction sees it. */
+int sc_blocked(struct sc_txn *txn, uint64_t customer, const uint8_t sid[32]);
+
+
 /* --- deleted sessions (removals.c) --------------------------------------- */
 
 enum sc_error_code sc_delete(struct sc_apply *apply, struct sc_op *op);

@@ -342,6 +342,8 @@ apply_one(struct sc_apply *apply, struct sc_op *op)
         return sc_revoke(apply, op);
     case SC_OP_ERASE:
         return sc_erase(apply, op);
+    case SC_OP_BLOCK:
+        return sc_block(apply, op);
     case SC_OP_LIMITS:
         return sc_limits_set(apply, op);
     }

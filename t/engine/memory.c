@@ -487,6 +487,12 @@ check_session(const struct session *session, const struct sc_op *op)
         return SC_E_SESSION_DELETED;
     }
 
+    if (session != NULL && session->blocked && op->append.by_session
+        && !bug("the blocked go on"))
+    {
+        return SC_E_SESSION_BLOCKED;
+    }
+
     if (session == NULL && !op->append.by_session) {
         return SC_E_UNKNOWN_SESSION;
     }
@@ -623,6 +629,33 @@ do_delete(struct sc_store *store, struct sc_op *op)
     return SC_E_NONE;
 }
 
+static enum sc_error_code
+do_block(struct sc_store *store, struct sc_op *op)
+{
+    struct customer *customer = customer_of(store, op->block.customer);
+    struct session  *session = session_of(customer, op->block.sid);
+
+    op->block.repeated = 0;
+    if (customer == NULL) {
+        return SC_E_NOT_HERE;
+    }
+
+    if (session == NULL) {
+        return SC_E_UNKNOWN_SESSION;
+    }
+
+    if (session->deleted) {
+        return SC_E_SESSION_DELETED;
+    }
+
+    op->block.repeated = !session->blocked == !op->block.blocked;
+    if (op->block.blocked || !bug("blocked for ever")) {
+        session->blocked = op->block.blocked != 0;
+    }
+
+    return SC_E_NONE;
+}
+
 
 /* --- applying ------------------------------------------------------------ */
 
@@ -646,6 +679,8 @@ apply_one(struct sc_store *store, struct sc_op *op)
         return SC_E_INTERNAL;    /* no part of what engines are compared by */
     case SC_OP_DELETE:
         return do_delete(store, op);
+    case SC_OP_BLOCK:
+        return do_block(store, op);
     case SC_OP_ERASE:
         return memory_erase(store, op);
     case SC_OP_LIMITS:

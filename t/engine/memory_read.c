@@ -214,6 +214,7 @@ fill(struct sc_session_info *out, const struct session *session,
     out->head = session->head;
     out->time = session->time;
     out->cursor = session->cursor;
+    out->blocked = session->blocked;
     memcpy(out->release, session->release, 32);
     out->hello_len = session->hello.n;
     memcpy(out->hello, session->hello.p, session->hello.n);

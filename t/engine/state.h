@@ -30,6 +30,7 @@ struct session {
     struct session *next;
     uint8_t         sid[32];
     int             deleted;     /* or expired */
+    int             blocked;
     uint64_t        bytes;       /* of its messages, ever */
     uint64_t        n;           /* messages; 0: only its deletion */
     uint64_t        head;

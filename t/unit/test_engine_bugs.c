@@ -42,6 +42,8 @@ static const struct {
     { "the deleted come back", "test_store_delete", "test_never_comes_back" },
     { "lists the deleted", "test_store_delete", "test_delete" },
     { "gives positions out again", "test_store_delete", "test_delete" },
+    { "the blocked go on", "test_store_delete", "test_block" },
+    { "blocked for ever", "test_store_delete", "test_block" },
     { "keeps for ever", "test_store_keep", "test_expiry" },
     { "sessions outlive their messages", "test_store_keep", "test_expiry" },
     { "believes any clock", "test_store_keep", "test_wrong_clock" },

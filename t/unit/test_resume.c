@@ -570,6 +570,129 @@ test_deleted_session(void **state)
 }
 
 static void
+set_blocked(struct client *device, const struct visitor *v, uint8_t blocked)
+{
+    struct answer a;
+
+    ASK(device, block, .sid = v->sid, .blocked = blocked);
+    do {
+        assert_true(next_frame(device, &a, PATIENCE));
+        answer_free(&a);
+    } while (a.frame.type != SC_FRAME_DONE);
+}
+
+/* Neither by the ticket from before nor by a proof, however often the service
+ * starts; once it is let in again, by the same ticket. */
+static void
+test_blocked_session(void **state)
+{
+    struct client  device, visitor, again;
+    struct visitor v, kept;
+    struct chain   chain;
+    struct letter  letter;
+    uint8_t        ticket[SC_TICKET_BYTES];
+
+    (void) state;
+
+    visitor_writes(&visitor, &kept, &chain, &letter);
+    memcpy(ticket, visitor.ticket, sizeof(ticket));
+    visitor_writes(&visitor, &v, &chain, &letter);
+    comes_back(&again, O.cid, SC_ROLE_VISITOR, visitor.ticket,
+               visitor.ticket_n);
+    client_close(&again);
+    client_close(&visitor);
+
+    device_login(&device, &P, &O, 0);
+    set_blocked(&device, &v, 1);
+    refused(O.cid, visitor.ticket, visitor.ticket_n,
+            "its session is blocked");
+
+    restart(SIGKILL);
+    refused(O.cid, visitor.ticket, visitor.ticket_n,
+            "its session is blocked");
+    client_open(&again, &P, O.cid);
+    ask_auth(&again, SC_ROLE_VISITOR, v.sid, v.keys.sk, v.hello, v.hello_n);
+    expect_error(&again, SC_E_SESSION_BLOCKED);
+    comes_back(&again, O.cid, SC_ROLE_VISITOR, ticket, sizeof(ticket));
+
+    device_login(&device, &P, &O, 0);
+    set_blocked(&device, &v, 0);
+    comes_back(&again, O.cid, SC_ROLE_VISITOR, visitor.ticket,
+               visitor.ticket_n);
+}
+
+/* One line to the operator's socket, and what it answers. */
+static void
+tell_admin(const char *verb, const uint8_t cid[32])
+{
+    char path[sizeof(D.sock) + 8], line[128], text[SC_CID_TEXT + 1];
+    int  fd;
+
+    snprintf(path, sizeof(path), "%s.admin", D.sock);
+    sc_cid_write(text, cid);
+    snprintf(line, sizeof(line), "%s cid=%s\n", verb, text);
+
+    fd = connect_to(path);
+    assert_true(fd >= 0);
+    write_all(fd, line, strlen(line));
+    memset(line, 0, sizeof(line));
+    assert_true(read(fd, line, sizeof(line) - 1) > 0);
+    assert_non_null(strstr(line, "\"ok\""));
+    close(fd);
+}
+
+/* The same of an account that the operator has disabled, in each role. */
+static void
+test_disabled_account(void **state)
+{
+    static const uint8_t roles[] = {
+        SC_ROLE_VISITOR, SC_ROLE_DEVICE, SC_ROLE_PASSWORD, SC_ROLE_RECOVERY
+    };
+
+    struct client  c[4], other, again;
+    struct owner   kept;
+    struct visitor v;
+    struct chain   chain;
+    struct letter  letter;
+
+    (void) state;
+
+    owner_register(&kept, &P);
+    device_login(&other, &P, &kept, 0);
+    visitor_writes(&c[0], &v, &chain, &letter);
+    device_login(&c[1], &P, &O, 0);
+    owner_login(&c[2], &P, &O, SC_ROLE_PASSWORD);
+    owner_login(&c[3], &P, &O, SC_ROLE_RECOVERY);
+
+    for (int i = 0; i < 4; i++) {
+        comes_back(&again, O.cid, roles[i], c[i].ticket, c[i].ticket_n);
+    }
+
+    tell_admin("disable", O.cid);
+    for (int by_kill = 0; by_kill < 2; by_kill++) {
+        for (int i = 0; i < 4; i++) {
+            refused(O.cid, c[i].ticket, c[i].ticket_n,
+                    "its customer is not here");
+        }
+
+        client_open(&again, &P, O.cid);
+        ask_auth(&again, SC_ROLE_DEVICE, O.devices[0].id, O.devices[0].sk,
+                 NULL, 0);
+        expect_error(&again, SC_E_NOT_HERE);
+        comes_back(&again, kept.cid, SC_ROLE_DEVICE, other.ticket,
+                   other.ticket_n);
+        if (!by_kill) {
+            restart(SIGKILL);
+        }
+    }
+
+    tell_admin("enable", O.cid);
+    for (int i = 0; i < 4; i++) {
+        comes_back(&again, O.cid, roles[i], c[i].ticket, c[i].ticket_n);
+    }
+}
+
+static void
 test_renewed(void **state)
 {
     struct client c, again;
@@ -750,6 +873,7 @@ main(void)
         T(kill), T(term), T(before_stored), T(mark), T(paused), T(forged),
         T(other_customer), T(other_service), T(other_peer), T(stale),
         T(removed_device), T(replaced_login), T(deleted_session),
+        T(blocked_session), T(disabled_account),
         T(renewed),
         T(keys_change), T(bad_keys)
 #undef T

@@ -214,6 +214,10 @@ write_good(struct actor *a, uint8_t type, struct bytes *out)
         PUT(check, .code = O.salt, .release = O.cid, .min_generation = 1);
         break;
 
+    case SC_FRAME_BLOCK:
+        PUT(block, .sid = a->v.sid, .blocked = 1);
+        break;
+
     case SC_FRAME_RESUME:
         PUT(resume, .mark = 1);
         break;

@@ -520,6 +520,212 @@ test_release(void **state)
     }
 }
 
+
+/* --- blocking ------------------------------------------------------------ */
+
+static enum sc_error_code
+block_session(struct fixture *f, const struct chat *chat, int blocked,
+              int *repeated)
+{
+    struct sc_op op = { .kind = SC_OP_BLOCK };
+
+    op.block.customer = chat->customer;
+    op.block.sid = chat->sid;
+    op.block.time = 1700000000000ull;
+    op.block.blocked = blocked;
+    (void) apply_one(f, &op);
+    *repeated = op.block.repeated;
+    return op.error;
+}
+
+/* As one asks for it, and in its customer's list. */
+static void
+assert_blocked(struct fixture *f, const struct chat *chat, int blocked)
+{
+    struct sc_session_info info;
+
+    assert_int_equal(sc_store_session(f->store, chat->customer, chat->sid,
+                                      chat->key, &info), 1);
+    assert_int_equal(info.blocked, blocked);
+    assert_int_equal(sc_store_sessions(f->store, chat->customer, chat->sid,
+                                       chat->key, &info, 1), 1);
+    assert_memory_equal(info.sid, chat->sid, 32);
+    assert_int_equal(info.blocked, blocked);
+}
+
+/* Nothing more of the visitor, the same message again included; what is stored
+ * stays, the device may write, and others notice nothing. */
+static void
+test_block(void **state)
+{
+    struct fixture   *f = *state;
+    struct chat       visitor, device, other, never;
+    struct message_op again;
+    struct sc_page   *page;
+    uint64_t          number = register_customer(f, 1);
+    int               repeated;
+
+    chat_init(&visitor, number, 1, 0);
+    chat_init(&device, number, 1, 7);
+    chat_init(&other, number, 2, 0);
+    chat_init(&never, number, 3, 0);
+    send_many(f, &visitor, 1);
+    message_op(&again, &visitor);
+    chat_sent(&visitor, &again);
+    assert_int_equal(apply_one(f, &again.op), SC_E_NONE);
+    send_many(f, &other, 1);
+    assert_blocked(f, &visitor, 0);
+
+    assert_int_equal(block_session(f, &never, 1, &repeated),
+                     SC_E_UNKNOWN_SESSION);
+    never.customer = number + 1;
+    assert_int_equal(block_session(f, &never, 1, &repeated), SC_E_NOT_HERE);
+
+    assert_int_equal(block_session(f, &visitor, 1, &repeated), SC_E_NONE);
+    assert_int_equal(repeated, 0);
+    assert_int_equal(block_session(f, &visitor, 1, &repeated), SC_E_NONE);
+    assert_int_equal(repeated, 1);
+
+    TWICE(f) {
+        assert_blocked(f, &visitor, 1);
+        assert_blocked(f, &other, 0);
+        assert_int_equal(try_next(f, &visitor), SC_E_SESSION_BLOCKED);
+        assert_int_equal(apply_one(f, &again.op), SC_E_SESSION_BLOCKED);
+        send_many(f, &device, 1);
+        send_many(f, &other, 1);
+    }
+
+    page = sc_store_history(f->store, number, visitor.sid, 0, 9, 65536);
+    assert_non_null(page);
+    assert_int_equal(page->n, 4);
+    sc_store_page_free(page);
+
+    assert_int_equal(block_session(f, &visitor, 0, &repeated), SC_E_NONE);
+    assert_int_equal(repeated, 0);
+    TWICE(f) {
+        assert_blocked(f, &visitor, 0);
+        send_many(f, &visitor, 1);
+        assert_int_equal(block_session(f, &visitor, 0, &repeated), SC_E_NONE);
+        assert_int_equal(repeated, 1);
+    }
+}
+
+/* The end of a session is the end of that as well: nothing of it is left, and
+ * the session does not come back. */
+static void
+test_block_ends(void **state)
+{
+    struct fixture *f = *state;
+    struct chat     visitor, again;
+    int             repeated;
+
+    chat_init(&visitor, register_customer(f, 1), 1, 0);
+    again = visitor;
+    send_many(f, &visitor, 1);
+    assert_int_equal(block_session(f, &visitor, 1, &repeated), SC_E_NONE);
+    assert_int_equal(delete_session(f, &visitor, 0, &repeated), SC_E_NONE);
+    assert_int_equal(repeated, 0);
+
+    TWICE(f) {
+        assert_gone(f, &visitor);
+        assert_int_equal(try_next(f, &again), SC_E_SESSION_DELETED);
+        assert_int_equal(block_session(f, &visitor, 1, &repeated),
+                         SC_E_SESSION_DELETED);
+        assert_int_equal(block_session(f, &visitor, 0, &repeated),
+                         SC_E_SESSION_DELETED);
+    }
+}
+
+/* One list, in its order: a message, the block, the next message. */
+static void
+test_block_in_one_list(void **state)
+{
+    struct fixture   *f = *state;
+    struct message_op first, late;
+    struct sc_op      op = { .kind = SC_OP_BLOCK };
+    struct chat       visitor;
+
+    chat_init(&visitor, register_customer(f, 1), 1, 0);
+    message_op(&first, &visitor);
+    chat_sent(&visitor, &first);
+    message_op(&late, &visitor);
+    op.block.customer = visitor.customer;
+    op.block.sid = visitor.sid;
+    op.block.blocked = 1;
+
+    first.op.next = &op;
+    op.next = &late.op;
+    assert_int_equal(sc_store_apply(f->store, &first.op, f->why, WHY), 0);
+    assert_int_equal(first.op.error, SC_E_NONE);
+    assert_int_equal(op.error, SC_E_NONE);
+    assert_int_equal(late.op.error, SC_E_SESSION_BLOCKED);
+
+    TWICE(f) {
+        assert_blocked(f, &visitor, 1);
+        assert_int_equal(try_next(f, &visitor), SC_E_SESSION_BLOCKED);
+    }
+}
+
+/* The process ends right behind the answer.  checkpoints: whether the session
+ * has a row by then, or comes out of the log. */
+static void
+crash_blocked(struct fixture *f, struct chat *visitor, uint32_t every)
+{
+    pid_t child;
+    int   status, repeated;
+
+    sc_store_close(f->store);
+    f->store = NULL;
+    f->options.checkpoint_every = every;
+
+    child = fork();
+    if (child == 0) {
+        fixture_open(f);
+        send_many(f, visitor, 40);
+        _exit(block_session(f, visitor, 1, &repeated) == SC_E_NONE ? 0 : 2);
+    }
+
+    assert_true(child > 0);
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_true(WIFEXITED(status));
+    assert_int_equal(WEXITSTATUS(status), 0);
+    visitor->seq += 40;
+}
+
+static void
+test_block_crash(void **state)
+{
+    static const uint32_t every[] = { 100000, 1 };
+
+    struct fixture        *f;
+    struct sc_session_info info;
+    struct chat            visitor;
+    int                    repeated;
+
+    for (size_t i = 0; i < 2; i++) {
+        f = *state;
+        chat_init(&visitor, register_customer(f, 1), 1, 0);
+        crash_blocked(f, &visitor, every[i]);
+        fixture_open(f);
+
+        TWICE(f) {
+            assert_blocked(f, &visitor, 1);
+            assert_int_equal(try_next(f, &visitor), SC_E_SESSION_BLOCKED);
+        }
+
+        assert_int_equal(block_session(f, &visitor, 0, &repeated), SC_E_NONE);
+        assert_int_equal(sc_store_session(f->store, visitor.customer,
+                                          visitor.sid, visitor.key, &info),
+                         1);
+        memcpy(visitor.last_id, info.id, 32);
+        assert_int_equal(info.seq, visitor.seq);
+        send_many(f, &visitor, 1);
+
+        (void) fixture_teardown(state);
+        assert_int_equal(fixture_setup(state), 0);
+    }
+}
+
 int
 main(void)
 {
@@ -529,11 +735,15 @@ main(void)
         STORE_TEST(test_never_comes_back),
         STORE_TEST(test_before_first),
         STORE_TEST(test_release),
+        STORE_TEST(test_block),
+        STORE_TEST(test_block_ends),
+        STORE_TEST(test_block_in_one_list),
     };
     const struct CMUnitTest lmdb_tests[] = {
         STORE_TEST(test_steps),
         STORE_TEST(test_map_full),
         STORE_TEST(test_crash),
+        STORE_TEST(test_block_crash),
     };
 
     return RUN_ON_ENGINES(tests, lmdb_tests);

@@ -61,14 +61,16 @@ const samples: Record<f.FrameName, object> = {
     next: id(0),
     sessions: [{
       sid: id(1), head: 2, time: 3, seq: 4, id: id(5), release: id(7),
-      hello: some(6, 207),
+      blocked: 1, hello: some(6, 207),
     }],
   },
   vault: {
     generation: 1, account: some(1, 349), roster: some(2, 264),
     wraps: [{ bytes: some(3, 171) }],
   },
-  error: { code: 16, sentence: some(1, 20) },
+  block: { sid: some(7, 32), blocked: 1 },
+  blocked: { sid: some(7, 32), blocked: 0 },
+  error: { code: 16, retry: 1500, sentence: some(1, 20) },
   deleted: { sid: id(1) },
   checked: { code: some(1, 16), release: id(2), minGeneration: 3 },
   resume: { mark: 9 },

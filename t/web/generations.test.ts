@@ -312,7 +312,7 @@ describe("a device that is removed", () => {
         const frame = f.openFrame(bytes);
         if (frame.name !== "ready") return [bytes];
         const sentence = new TextEncoder().encode("no");
-        return [f.encodeError(frame.tag, { code: f.E_AUTH_FAILED, sentence })];
+        return [f.encodeError(frame.tag, { code: f.E_AUTH_FAILED, retry: 0, sentence })];
       },
     };
     proxy.cut();

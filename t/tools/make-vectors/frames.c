@@ -171,7 +171,7 @@ frames(void)
     bad_frame("2 to the 64th less 1", "bad-frame", "above 2^53 - 1",
               "06000001ffffffffffffffff", 12);
     bad_frame("a run beyond the end", "bad-frame", "length 5 of 4",
-              "8c00000100010005", 12);
+              "8c0000010001000000000005", 16);
     bad_frame("a list beyond the end", "bad-frame", "two items of one",
               "84000001000000000000000000020001aa", 17);
     bad_frame("an item beyond the end", "bad-frame", "length 2 of 1",
