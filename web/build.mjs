@@ -20,6 +20,7 @@ import { promisify } from "node:util";
 import * as esbuild from "esbuild";
 import { minify } from "terser";
 
+import { hpke } from "./hpke.mjs";
 import { packedWords, sheets } from "./lean.mjs";
 
 export const web = dirname(fileURLToPath(import.meta.url));
@@ -48,6 +49,7 @@ export async function bundleForBrowser(entry, options = {}) {
     minify: true,
     write: false,
     ...options,
+    plugins: [hpke, ...(options.plugins ?? [])],
   });
   return result.outputFiles[0].text;
 }
@@ -66,6 +68,7 @@ export async function bundleForNode(entries, outdir, options = {}) {
     external: ["playwright-core", "puppeteer-core"],
     sourcemap: "inline",
     ...options,
+    plugins: [hpke, ...(options.plugins ?? [])],
   });
 }
 
