@@ -486,8 +486,8 @@ $(BUILD)/hostile/.controls: $(NPM_DONE) $(FRAMES_TS) $(WEB_SRC) \
 # And one sealchatd without the defence that its environment names.
 WITHOUT := sc_do_login_start sc_do_auth sc_do_vault_get sc_do_delete \
            sc_do_account_put sc_auth_verify sc_stream_take_challenge \
-           sc_frame_info crypto_sign_verify_detached crypto_auth_hmacsha256 \
-           mdb_get
+           sc_account_set_check sc_frame_info crypto_sign_verify_detached \
+           crypto_auth_hmacsha256 mdb_get
 
 $(BUILD)/hostile/sealchatd-without: \
         $(call obj,t/hostile/without.c $(SIDECAR_C))

@@ -15,9 +15,16 @@ export interface Defence {
   readonly what: string;
   /** None where the defence stands in the page's snippet. */
   readonly edits: readonly Edit[];
-  /** It is the service's own: t/hostile/without.c. */
+  /** It is the service's own, or the service has to go along: see
+   * t/hostile/without.c. */
   readonly sidecar?: true;
+  /** The inbox is built without the policy in its head, too. */
+  readonly anyScript?: true;
 }
+
+/** Whether there is a test build of the pages without it. */
+export const hasBuild = ({ edits, sidecar }: Defence): boolean =>
+  edits.length > 0 || !sidecar;
 
 function sidecar(what: string): Defence {
   return { what, edits: [], sidecar: true };
@@ -142,6 +149,17 @@ export const defences = {
             {linked(inert(message.text))}
           </span>`,
     `<span class="said" dangerouslySetInnerHTML={{ __html: message.text }} />`),
+  "inbox-text": {
+    what: "what visitors write reaches the inbox as text alone, and the page's own policy lets nothing else run",
+    edits: [
+      { file: "ui/thread.tsx",
+        from: `<span class="said" dir="auto">
+            {linked(inert(message.text))}
+          </span>`,
+        to: `<span class="said" dangerouslySetInnerHTML={{ __html: message.text }} />` },
+    ],
+    anyScript: true,
+  },
   "no-overrides": without(
     "controls that turn the order of letters are taken out",
     "ui/text.tsx",
@@ -257,6 +275,54 @@ export const defences = {
     "client/inbox.ts",
     "if (!leadsOn && !isZero(next)) return;",
     ""),
+  "message-ids": without(
+    "a message is known by what it is, wherever it is handed out",
+    "client/transcript.ts",
+    "const id = toHex(await idOf(envelope.bytes));",
+    `const id = toHex(await idOf(envelope.bytes)).slice(4) +
+      (handed.position % 65536).toString(16).padStart(4, "0");`),
+  "young-beginnings": without(
+    "no beginning is missing that retention cannot have taken yet",
+    "client/transcript.ts",
+    "if (!hello || hello.time > oldest) return;",
+    "if (!hello) return; oldest = Infinity;"),
+  "tested-pairs": without(
+    "a private key is tried on its public half before it is used",
+    "crypto/kem.ts",
+    `    const sealed = await seal(key, info, probe);
+    if (!equal(await open({ ...key, pair }, info, sealed), probe)) {`,
+    "    if (false as boolean) {"),
+  "one-at-a-time": without(
+    "what new conversations bring along is asked for one after the other",
+    "client/inbox.ts",
+    ".then(() => this.#look(stream, sid)).catch(() => undefined);",
+    ".finally(() => void this.#look(stream, sid).catch(() => undefined));"),
+  "searched-once": without(
+    "what the history does not have is looked for once",
+    "client/exchange.ts",
+    "if (this.#searched.get(sid) === wanted) continue;",
+    ""),
+  domains: {
+    what: "what is signed begins with the word for what it is",
+    edits: [
+      { file: "crypto/signed.ts",
+        from: "return concat(unsigned, await sign(key, concat(domain(word), unsigned)));",
+        to: `const message = concat(domain(word), unsigned);
+  return concat(unsigned, await sign(
+    key, word === "envelope" ? await hash(unsigned) : message));` },
+      { file: "crypto/signed.ts",
+        from: "return verify(pk, message, thing.subarray(at));",
+        to: `if (word !== "envelope") return verify(pk, message, thing.subarray(at));
+  return hash(thing.subarray(0, at)).then((h) => verify(pk, h, thing.subarray(at)));` },
+      { file: "crypto/signed.ts",
+        from: `return sign(key, concat(domain("auth"), encodeClaim(claim)));`,
+        to: "return sign(key, claim.challenge);" },
+    ],
+    sidecar: true,
+  },
+  origin: sidecar("a proof names the service that it is for"),
+  "registration-proof": sidecar("who registers proves the identity key"),
+  "own-roster": sidecar("account record and roster are of one identity"),
   "single-use": sidecar("a challenge is answered once"),
   roles: sidecar("each role may do what is its own"),
   decoy: sidecar("a proof for nobody is checked like any other"),

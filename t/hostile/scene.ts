@@ -14,7 +14,7 @@ import type { Engine, PersonOptions } from "../browser/engine.ts";
 import { Customer, Visitor } from "../browser/people.ts";
 import { repository } from "../web/service.ts";
 import * as product from "./lib.ts";
-import { defences, type Defence, type DefenceName } from "./defences.ts";
+import { defences, hasBuild, type Defence, type DefenceName } from "./defences.ts";
 import type { Passing, Play, Stream } from "./link.ts";
 import { WIDGET, type PageOptions, type Stage } from "./stage.ts";
 
@@ -129,7 +129,7 @@ export class Scene {
 
   static async open(lane: Lane, without: DefenceName | ""): Promise<Scene> {
     const defence: Defence | undefined = without ? defences[without] : undefined;
-    const build = defence?.sidecar ? "" : without;
+    const build = defence && hasBuild(defence) ? without : "";
     const path = join(repository(), "build/hostile/control", build, "lib.mjs");
     const lib = build ? ((await import(path)) as Lib) : product;
     return new Scene(lane, without, build, lib);

@@ -6,7 +6,7 @@ import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 
 import { repository } from "../web/service.ts";
-import { defences, type Defence } from "./defences.ts";
+import { defences, hasBuild, type Defence } from "./defences.ts";
 
 const MARK = "SWITCHED_OFF";
 
@@ -30,7 +30,7 @@ async function checkControls(): Promise<string | undefined> {
   const folder = join(repository(), "build", "hostile", "control");
   const built = await readdir(folder);
   for (const [name, defence] of Object.entries<Defence>(defences)) {
-    if (defence.sidecar) continue;
+    if (!hasBuild(defence)) continue;
     if (!built.includes(name)) return `there is no test build without ${name}`;
     for (const file of ["sealchat-widget.js", "inbox.html"]) {
       const text = await readFile(join(folder, name, file), "utf8");

@@ -6,6 +6,10 @@
  *     SC_WITHOUT=single-use   any challenge that was ever given counts
  *     SC_WITHOUT=roles        whoever is logged in may do what the owner may
  *     SC_WITHOUT=decoy        an account that is not there costs nothing
+ *     SC_WITHOUT=domains      a bare challenge that is signed proves who one is
+ *     SC_WITHOUT=origin       a proof that was made for elsewhere counts
+ *     SC_WITHOUT=registration-proof   nobody proves the identity key
+ *     SC_WITHOUT=own-roster   the roster may be another customer's
  *     SC_COUNTS=file          a line for each LOGIN_START and AUTH: signatures
  *                             verified, MACs, reads of the store
  */
@@ -17,8 +21,11 @@
 #include <lmdb.h>
 #include <sodium.h>
 
+#include "config.h"
 #include "customer.h"
+#include "protocol/account.h"
 #include "protocol/auth.h"
+#include "protocol/ids.h"
 #include "stream.h"
 
 /* What one thread has done: the loop's own count is not the committer's. */
@@ -112,7 +119,8 @@ __wrap_sc_do_login_start(struct sc_stream *stream,
 
 /* --- a decoy ------------------------------------------------------------- */
 
-static const uint8_t *decoy;
+static const uint8_t           *decoy;
+static const struct sc_service *service;
 
 void __real_sc_do_auth(struct sc_stream *stream, const struct sc_frame *frame);
 void __wrap_sc_do_auth(struct sc_stream *stream, const struct sc_frame *frame);
@@ -120,10 +128,28 @@ void __wrap_sc_do_auth(struct sc_stream *stream, const struct sc_frame *frame);
 void
 __wrap_sc_do_auth(struct sc_stream *stream, const struct sc_frame *frame)
 {
-    decoy = stream->service->decoy_pk;
+    service = stream->service;
+    decoy = service->decoy_pk;
     memset(&done, 0, sizeof(done));
     __real_sc_do_auth(stream, frame);
     tell("auth");
+}
+
+
+/* --- what a proof says ---------------------------------------------------- */
+
+/* The origin of which the pages of t/hostile say that it is elsewhere. */
+static void
+elsewhere(uint8_t out[32])
+{
+    const char *origin = service->config->origin;
+    const char *host = strstr(origin, "//chat.");
+    char        other[256];
+    int         n;
+
+    n = snprintf(other, sizeof(other), "http://elsewhere.%s",
+                 host ? host + strlen("//chat.") : "");
+    sc_origin_hash(out, other, (size_t) n);
 }
 
 
@@ -140,7 +166,65 @@ __wrap_sc_auth_verify(const struct sc_auth_claim *claim,
         return "no such account";
     }
 
+    if (without("registration-proof") && claim->role == SC_ROLE_REGISTRATION) {
+        return NULL;
+    }
+
+    if (without("domains")
+        && __real_crypto_sign_verify_detached(sig, claim->challenge, 32, pk)
+           == 0)
+    {
+        return NULL;
+    }
+
+    if (without("origin") && service) {
+        struct sc_auth_claim other = *claim;
+        uint8_t              hash[32];
+
+        elsewhere(hash);
+        other.origin_hash = hash;
+        if (__real_sc_auth_verify(&other, pk, sig) == NULL) {
+            return NULL;
+        }
+    }
+
     return __real_sc_auth_verify(claim, pk, sig);
+}
+
+
+/* --- whose roster --------------------------------------------------------- */
+
+enum sc_error_code __real_sc_account_set_check(struct sc_bytes account,
+    struct sc_bytes roster, struct sc_list wraps, struct sc_account_set *out,
+    const char **why);
+enum sc_error_code __wrap_sc_account_set_check(struct sc_bytes account,
+    struct sc_bytes roster, struct sc_list wraps, struct sc_account_set *out,
+    const char **why);
+
+enum sc_error_code
+__wrap_sc_account_set_check(struct sc_bytes account, struct sc_bytes roster,
+    struct sc_list wraps, struct sc_account_set *out, const char **why)
+{
+    enum sc_error_code code = __real_sc_account_set_check(account, roster,
+                                                          wraps, out, why);
+    struct sc_blob     blob = { { NULL, 0 } };
+
+    if (code != SC_E_BAD_ROSTER || !without("own-roster")
+        || sc_roster_parse(roster, &out->roster) != NULL
+        || wraps.count > SC_WRAP_KINDS)
+    {
+        return code;
+    }
+
+    sc_signed_id_of(out->roster_id, roster);
+    for (out->n_wraps = 0; sc_blob_next(&wraps, &blob); out->n_wraps++) {
+        out->wrap_bytes[out->n_wraps] = blob.bytes;
+        if (sc_wrap_parse(blob.bytes, &out->wraps[out->n_wraps]) != NULL) {
+            return code;
+        }
+    }
+
+    return SC_E_NONE;
 }
 
 

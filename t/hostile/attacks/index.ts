@@ -3,6 +3,7 @@
 import type { Attack } from "../attack.ts";
 import { beyondAttacks } from "./beyond.ts";
 import { keyAttacks } from "./keys.ts";
+import { proofAttacks } from "./proofs.ts";
 import { serviceAttacks } from "./service.ts";
 import { textAttacks } from "./text.ts";
 import { transcriptAttacks } from "./transcript.ts";
@@ -10,7 +11,7 @@ import { vaultAttacks } from "./vault.ts";
 
 const all: Attack[] = [
   ...keyAttacks, ...vaultAttacks, ...transcriptAttacks, ...textAttacks,
-  ...serviceAttacks, ...beyondAttacks,
+  ...serviceAttacks, ...proofAttacks, ...beyondAttacks,
 ];
 
 /** By row; those beyond the table last. */
