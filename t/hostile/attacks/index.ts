@@ -1,6 +1,7 @@
 // All attacks, in the order of the report.
 
 import type { Attack } from "../attack.ts";
+import { againAttacks } from "./again.ts";
 import { beyondAttacks } from "./beyond.ts";
 import { keyAttacks } from "./keys.ts";
 import { proofAttacks } from "./proofs.ts";
@@ -10,7 +11,7 @@ import { transcriptAttacks } from "./transcript.ts";
 import { vaultAttacks } from "./vault.ts";
 
 const all: Attack[] = [
-  ...keyAttacks, ...vaultAttacks, ...transcriptAttacks, ...textAttacks,
+  ...keyAttacks, ...vaultAttacks, ...transcriptAttacks, ...againAttacks, ...textAttacks,
   ...serviceAttacks, ...proofAttacks, ...beyondAttacks,
 ];
 

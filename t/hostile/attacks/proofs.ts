@@ -4,6 +4,7 @@
 import { decodeAccount, encodeAccount } from "../../../web/src/wire/account.ts";
 import { copy, toBase64Url, ZERO_ID, type Bytes } from "../../../web/src/wire/bytes.ts";
 import * as f from "../../../web/src/wire/frames.gen.ts";
+import { WrapKind } from "../../../web/src/wire/wrap.ts";
 import type { Attack } from "../attack.ts";
 import { Direction, forge, overheard, text } from "../forge.ts";
 import type { Answer } from "../raw.ts";
@@ -210,14 +211,14 @@ async function ownSet(scene: Scene, o: {
   const recovery = await lib.kem.generate(2);
   const [login, recoveryLogin] = [await lib.ed25519.generate(), await lib.ed25519.generate()];
   const keyId = crypto.getRandomValues(new Uint8Array(32));
-  const header = (kind: number, id: Bytes) =>
+  const header = (kind: WrapKind, id: Bytes) =>
     ({ kind, cid, accountId, generation: 1, keyId: id });
   const wraps = [
-    await lib.wrapKey(header(1, keyId), ak, under),
-    await lib.sealKey(header(2, keyId), ak, recovery.pk),
-    await lib.wrapKey(header(3, cid), ik.privateKey, under),
-    await lib.sealKey(header(4, cid), ik.privateKey, recovery.pk),
-    await lib.wrapKey(header(5, message.kemId), message.pair.privateKey, ak),
+    await lib.wrapKey(header(WrapKind.accountKey, keyId), ak, under),
+    await lib.sealKey(header(WrapKind.accountKeyRecovery, keyId), ak, recovery.pk),
+    await lib.wrapKey(header(WrapKind.identityKey, cid), ik.privateKey, under),
+    await lib.sealKey(header(WrapKind.identityKeyRecovery, cid), ik.privateKey, recovery.pk),
+    await lib.wrapKey(header(WrapKind.messageKey, message.kemId), message.pair.privateKey, ak),
   ];
   const account = await lib.signThing("record", encodeAccount({
     cid, ikPk: ik.pk, accountId, generation: 1, kdfId: 1, serverSalt,
