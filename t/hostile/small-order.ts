@@ -7,23 +7,54 @@ import { createHash, generateKeyPairSync } from "node:crypto";
 import { concat, fromBase64Url, type Bytes } from "../../web/src/wire/bytes.ts";
 import { encodeHello } from "../../web/src/wire/hello.ts";
 import type { Roster } from "../../web/src/wire/roster.ts";
+import type { SigningKey } from "../../web/src/crypto/ed25519.ts";
 import { Direction, forge, text } from "./forge.ts";
 import type { Lib } from "./scene.ts";
 
 const L = 2n ** 252n + 27742317777372353535851937790883648493n;
 const TRIES = 200;
 
+const numberOf = (bytes: Uint8Array): bigint =>
+  BigInt(`0x${Buffer.from(bytes).reverse().toString("hex")}`) % L;
+
+function bytesOf(value: bigint): Bytes {
+  const out = new Uint8Array(32);
+  for (let i = 0, rest = value; i < 32; i++, rest >>= 8n) out[i] = Number(rest & 255n);
+  return out;
+}
+
+/** A private key's scalar. */
+function scalarOf(seed: Uint8Array): bigint {
+  const scalar = createHash("sha512").update(seed).digest().subarray(0, 32);
+  scalar[0]! &= 248;
+  scalar[31] = (scalar[31]! & 63) | 64;
+  return numberOf(scalar);
+}
+
 /** Some S below L, and R = S B: a private key's scalar and its public key. */
 function pair(): Bytes {
   const { d, x } = generateKeyPairSync("ed25519").privateKey.export({ format: "jwk" });
-  const digest = createHash("sha512").update(Buffer.from(d!, "base64url")).digest();
-  const scalar = digest.subarray(0, 32);
-  scalar[0]! &= 248;
-  scalar[31] = (scalar[31]! & 63) | 64;
-  let s = BigInt(`0x${Buffer.from(scalar).reverse().toString("hex")}`) % L;
-  const out = new Uint8Array(32);
-  for (let i = 0; i < 32; i++, s >>= 8n) out[i] = Number(s & 255n);
-  return concat(fromBase64Url(x!)!, out);
+  return concat(fromBase64Url(x!)!, bytesOf(scalarOf(fromBase64Url(d!)!)));
+}
+
+/** Signs with R of order 1 (encoded 1, 0, 0 ...): then S = h a. */
+export async function hollowSigner(): Promise<{
+  key: SigningKey;
+  sign: (message: Bytes) => Bytes;
+}> {
+  const { privateKey } = await crypto.subtle.generateKey(
+    "Ed25519", true, ["sign", "verify"]) as CryptoKeyPair;
+  const { d, x } = await crypto.subtle.exportKey("jwk", privateKey);
+  const pk = fromBase64Url(x!)!;
+  const a = scalarOf(fromBase64Url(d!)!);
+  const r = bytesOf(1n);
+  return {
+    key: { pk, privateKey },
+    sign: (message) => {
+      const h = createHash("sha512").update(concat(r, pk, message)).digest();
+      return concat(r, bytesOf((numberOf(h) * a) % L));
+    },
+  };
 }
 
 async function signedByNobody(lib: Lib, word: string, pk: Bytes, unsigned: Bytes): Promise<Bytes> {

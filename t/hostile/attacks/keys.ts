@@ -1,15 +1,16 @@
 // Rows 1 to 4, 13, 15 and 24: keys in the place of others, and what nobody
 // signed.
 
-import { fromBase64Url, fromHex, toHex } from "../../../web/src/wire/bytes.ts";
+import { concat, fromBase64Url, fromHex, toHex } from "../../../web/src/wire/bytes.ts";
 import * as f from "../../../web/src/wire/frames.gen.ts";
+import type { EngineName } from "../../browser/driver.ts";
 import type { Attack } from "../attack.ts";
 import {
   decodeRoster, Direction, forge, impostor, inSession, makeSession, overheard,
   standIn, text,
 } from "../forge.ts";
 import { keysOf, register, until, type Ending, type Scene } from "../scene.ts";
-import { forgeable } from "../small-order.ts";
+import { forgeable, hollowSigner } from "../small-order.ts";
 
 const pause = (ms: number) => new Promise((done) => setTimeout(done, ms));
 
@@ -191,6 +192,30 @@ const smallOrder = (name: string, point: string) => async (scene: Scene): Promis
   });
 };
 
+/** An honest key, and a signature whose R is the point of order 1: whoever
+ * holds the key can make as many as there are messages, all with one R. */
+async function hollowSignature(scene: Scene): Promise<Ending> {
+  const { lib } = scene;
+  const cid = fromBase64Url(scene.cid)!;
+  await scene.desk();
+  const roster = decodeRoster(scene.record.rosters.at(-1)!)!;
+  const said = `Signed with nothing. ${Date.now()}`;
+  const hollow = await hollowSigner();
+  const session = await makeSession(lib, cid, roster, hollow.key);
+  const envelope = await inSession(lib, session, roster, cid, { seq: 1, body: text(said) });
+  const unsigned = envelope.slice(0, -64);
+  const message = concat(lib.domain("envelope"), unsigned);
+  await scene.deliver(
+    "chat", concat(unsigned, hollow.sign(message)), session.hello);
+  await pause(200);
+  return scene.ends({
+    won: async () => (await rows(scene, said)) > 0,
+    lost: async () => (await rows(scene, said)) === 0,
+    saw: "No message: libraries differ over such a signature, so that it counts nowhere.",
+    sawWon: "A message that this browser takes for signed, and other libraries do not.",
+  });
+}
+
 async function otherSnippet(scene: Scene): Promise<Ending> {
   const { stage, lib } = scene;
   const account = `mallory-${Date.now()}@example.org`;
@@ -231,9 +256,14 @@ const IDENTITY = "01".padEnd(64, "0");
 const ORDER_2 = `ec${"ff".repeat(30)}7f`;
 const ORDER_8 = "26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc05";
 
-const smallOrders = [
+/** The point of order 1, with p added to its y. */
+const UNUSUAL = `ee${"ff".repeat(30)}7f`;
+
+const smallOrders: readonly [string, string, EngineName?][] = [
   ["order 1", IDENTITY], ["order 2", ORDER_2], ["order 8", ORDER_8],
-] as const;
+  // Firefox's own library refuses it, too.
+  ["order 1, spelled in another way", UNUSUAL, "chromium"],
+];
 
 export const keyAttacks: Attack[] = [
   {
@@ -261,11 +291,17 @@ export const keyAttacks: Attack[] = [
     does: "signs a reply that names a stranger's key in the place of the customer's message key",
     defence: "two-recipients", run: ghost,
   },
-  ...smallOrders.map(([name, point]): Attack => ({
+  ...smallOrders.map(([name, point, engine]): Attack => ({
+    ...(engine ? { engine } : {}),
     row: 15, name: `A signing key of ${name}`, adversary: "a visitor",
     does: "opens a session under a key for which anybody can make signatures, and lets the service sign",
     defence: "small-order", run: smallOrder(name, point),
   })),
+  {
+    row: 15, name: "A signature with a hollow half", adversary: "a visitor",
+    does: "signs with an honest key and a point of order 1 in the signature, over which libraries differ",
+    defence: "small-order", run: hollowSignature,
+  },
   {
     row: 24, name: "Another code in the snippet", adversary: "the service",
     does: "shows a customer a snippet with the code of an account of its own, reads along and hands everything on",
