@@ -76,23 +76,41 @@ export class Raw {
 export const sentence = (body: Bytes): string =>
   new TextDecoder().decode(f.decodeError(body).sentence);
 
+/** Who asks. */
+export interface Who {
+  readonly role: 1 | 2 | 3 | 4;
+  readonly subject: Bytes;
+  readonly key: CryptoKey;
+  /** Of a visitor. */
+  readonly hello?: Bytes;
+}
+
+/** One that has proved who it is. */
+export async function as(scene: Scene, cid: string, who: Who): Promise<Raw> {
+  const { lib, stage } = scene;
+  const { role, subject, key, hello } = who;
+  const raw = new Raw(scene, cid);
+  const { challenge } = f.decodeChallenge(await raw.next("challenge"));
+  const sig = await lib.signClaim({
+    role, originHash: await lib.hash(new TextEncoder().encode(stage.chat)),
+    challenge, subject,
+  }, key);
+  raw.send((tag) => f.encodeAuth(tag, {
+    role, subject, sig, puzzle: 0, release: ZERO_ID,
+    hello: hello ?? new Uint8Array(0),
+  }));
+  await raw.next("ready");
+  return raw;
+}
+
 /** One that has proved to be a device of a customer. */
 export async function asDevice(
   scene: Scene,
   colleague = scene.lane.colleague,
 ): Promise<Raw> {
-  const { lib, stage } = scene;
   const device = keysOf(colleague);
-  const raw = new Raw(scene, toBase64Url(device.cid));
-  const { challenge } = f.decodeChallenge(await raw.next("challenge"));
-  const subject = await lib.names.signkeyIdOf(device.pk);
-  const sig = await lib.signClaim({
-    role: 2, originHash: await lib.hash(new TextEncoder().encode(stage.chat)),
-    challenge, subject,
-  }, device.signKey);
-  raw.send((tag) => f.encodeAuth(tag, {
-    role: 2, subject, sig, puzzle: 0, release: ZERO_ID, hello: new Uint8Array(0),
-  }));
-  await raw.next("ready");
-  return raw;
+  return as(scene, toBase64Url(device.cid), {
+    role: 2, key: device.signKey,
+    subject: await scene.lib.names.signkeyIdOf(device.pk),
+  });
 }
