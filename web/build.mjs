@@ -21,7 +21,7 @@ import * as esbuild from "esbuild";
 import { minify } from "terser";
 
 import { hpke } from "./hpke.mjs";
-import { packedWords, sheets } from "./lean.mjs";
+import { packedWords, sheets, visitorsFrames } from "./lean.mjs";
 
 export const web = dirname(fileURLToPath(import.meta.url));
 export const dist = join(web, "dist");
@@ -100,7 +100,7 @@ export async function widget(plugins = []) {
     // JSX calls what the bundle has anyway.
     tsconfig: src("widget", "tsconfig.json"),
     inject: [src("widget", "jsx.ts")],
-    plugins: [...plugins, packedWords, sheets],
+    plugins: [...plugins, packedWords, sheets, visitorsFrames],
   });
   if (!lean) return `\ufeff${bundle}`;
   const { code } = await minify(bundle, {

@@ -2,7 +2,8 @@
 // of every customer loads it.
 //
 // The words of a language are written as an object and shipped as one string;
-// tokens that no theme changes are written where they are used.
+// tokens that no theme changes are written where they are used; frames that no
+// visitor sends or gets are unknown to it.
 
 import { readFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
@@ -77,6 +78,28 @@ export const packedWords = {
           `import { unpack } from "unpack-words";\n` +
           `export const ${name} = /* @__PURE__ */ unpack(${packed});`,
       };
+    });
+  },
+};
+
+const notOfVisitors = [
+  "salt", "loginStart", "register", "sessions", "vaultGet", "accountPut",
+  "block", "sessionPage", "vault", "checked", "blocked",
+];
+
+/** The table of frames without those. */
+export const visitorsFrames = {
+  name: "visitors-frames",
+  setup(build) {
+    build.onLoad({ filter: /[\\/]frames\.gen\.ts$/ }, async ({ path }) => {
+      let contents = await readFile(path, "utf8");
+
+      for (const name of notOfVisitors) {
+        const row = new RegExp(`^  0x[0-9a-f]{2}: \\["${name}", .*\n`, "m");
+        if (!row.test(contents)) throw new Error(`${path}: no row of ${name}`);
+        contents = contents.replace(row, "");
+      }
+      return { contents, loader: "ts" };
     });
   },
 };

@@ -171,7 +171,7 @@ static const char open_frame[] =
     X(ROSTER_DEVICES_MAX) X(ROSTER_DAYS_MAX) X(CLOCK_TOLERANCE_MS)            \
     X(NUMBER_MAX) X(CHALLENGE_TTL_MS) X(HEADS_MAX) X(REPEAT_DEPTH)            \
     X(DELIVER_WINDOW) X(REQUEST_WINDOW) X(PAGE_ROSTERS) X(PAGE_SESSIONS)      \
-    X(PAGE_MESSAGES)
+    X(PAGE_MESSAGES) X(PUZZLE_BITS_MAX)
 
 /* Constants of their own, so that a bundle holds those alone that it uses. */
 #define LIMIT(NAME) \

@@ -2,6 +2,7 @@
 
 import { signClaim } from "../crypto/signed.ts";
 import { hash } from "../crypto/hash.ts";
+import { solve } from "../crypto/puzzle.ts";
 import { equal, toUtf8, ZERO_ID, type Bytes } from "../wire/bytes.ts";
 import type { Role } from "../wire/auth.ts";
 import * as f from "../wire/frames.gen.ts";
@@ -28,16 +29,17 @@ export function auth(
   const { role, subject } = proof;
   const prove = () =>
     signing(async () => {
-      const challenge = await stream.challenge();
+      const { challenge, puzzleBits } = await stream.challenge();
       const originHash = await hash(toUtf8(origin));
       const claim = { role, originHash, challenge, subject };
+      const puzzle = await solve(challenge, subject, puzzleBits);
       const sig = await signClaim(claim, proof.key);
       const body = await stream.request((tag) =>
         f.encodeAuth(tag, {
           role,
           subject,
           sig,
-          puzzle: 0,
+          puzzle,
           release: new Uint8Array(proof.release ?? ZERO_ID),
           hello: proof.hello ?? new Uint8Array(0),
         }),
@@ -48,14 +50,14 @@ export function auth(
   return prove();
 }
 
-/** Work that signs a challenge: one that got too old, or was of a service that
- * is gone, is taken anew. */
+/** Work that signs a challenge: one that got too old, was of a service that is
+ * gone, or had no puzzle when one was wanted, is taken anew. */
 export async function signing<T>(work: () => Promise<T>): Promise<T> {
   for (let attempt = 1; ; attempt++) {
     try {
       return await work();
     } catch (error) {
-      const again = isCode(error, f.E_CHALLENGE_EXPIRED);
+      const again = isCode(error, f.E_CHALLENGE_EXPIRED, f.E_PUZZLE);
       if (!again || attempt === SIGNINGS) throw error;
     }
   }
@@ -124,6 +126,16 @@ export function isCode(error: unknown, ...codes: number[]): boolean {
 
 export function ack(stream: Stream, position: number): void {
   stream.notify(f.encodeAck(0, { position }));
+}
+
+/** Blocks a session, or lets it in again. */
+export async function block(
+  stream: Stream,
+  sid: Bytes,
+  blocked: boolean,
+): Promise<void> {
+  await stream.request((tag) =>
+    f.encodeBlock(tag, { sid, blocked: Number(blocked) }));
 }
 
 export async function history(

@@ -6,6 +6,7 @@ import type { Platform } from "./platform.ts";
 import { Disconnected, ServiceError, Stream } from "./stream.ts";
 import {
   E_AUTH_FAILED, E_BAD_CID, E_BAD_HELLO, E_NOT_ALLOWED, E_NOT_HERE,
+  E_SESSION_BLOCKED,
 } from "../wire/frames.gen.ts";
 import type { Alarm, Link, ServiceAddress } from "./types.ts";
 import type { Bytes } from "../wire/bytes.ts";
@@ -68,6 +69,7 @@ export class Connection {
       this.#stream = stream;
       let alarm: Alarm | undefined;
       let wanted = true;
+      let retry = 0;
       try {
         wanted = await this.#o.serve(stream, () => {
           failures = 0;
@@ -75,6 +77,7 @@ export class Connection {
         });
       } catch (error) {
         if (!this.#closed) alarm = alarmOf(error);
+        if (error instanceof ServiceError) ({ retry } = error);
       }
       stream.close();
       const idle = this.#closed || !wanted;
@@ -86,7 +89,7 @@ export class Connection {
       if (idle) return;
       if (this.#again) continue;
       const { retryAfter } = await stream.closed;
-      await this.#sleep(retryAfter ?? backoff(failures++));
+      await this.#sleep(retryAfter ?? Math.max(retry, backoff(failures++)));
     }
   }
 
@@ -118,6 +121,8 @@ function alarmOf(error: unknown): Alarm | undefined {
     case E_NOT_HERE:
     case E_BAD_CID:
       return { code: "not-here", detail };
+    case E_SESSION_BLOCKED:
+      return { code: "blocked", detail };
     case E_AUTH_FAILED:
     case E_BAD_HELLO:
     case E_NOT_ALLOWED:

@@ -6,7 +6,8 @@ import { decodeEnvelope } from "../wire/envelope.ts";
 import {
   decodeDeleted, decodeDeliver, decodeSignalled,
   E_NOT_FOUND, E_QUOTA_FULL, E_REPLY_FIRST, E_SEQ_CONFLICT, E_SEQ_GAP,
-  E_SEQ_OLD, E_SESSION_DELETED, E_STORAGE_FULL, E_UNKNOWN_ROSTER,
+  E_SEQ_OLD, E_SESSION_BLOCKED, E_SESSION_DELETED, E_SLOW_DOWN,
+  E_STORAGE_FULL, E_UNKNOWN_ROSTER,
   type DeliverFrame, type ReadyFrame,
 } from "../wire/frames.gen.ts";
 import { AlarmError } from "./alarm.ts";
@@ -172,11 +173,14 @@ export class Exchange {
         this.#held.add(out.sid);
         await this.#o.deleted(out.sid);
         return;
+      case E_SESSION_BLOCKED:
+        return; // the next login says so
+      case E_SLOW_DOWN:
       case E_SEQ_GAP:
       case E_STORAGE_FULL:
       case E_QUOTA_FULL:
       case E_REPLY_FIRST:
-        this.#later(out.sid);
+        this.#later(out.sid, error.retry);
         return;
       default:
         this.#held.add(out.sid);
@@ -184,10 +188,12 @@ export class Exchange {
     }
   }
 
-  #later(sid: string): void {
+  /** least: ms, as the service asked. */
+  #later(sid: string, least: number): void {
     if (this.#held.has(sid)) return;
     this.#held.add(sid);
-    const ms = Math.min(RETRY_MOST, RETRY_FIRST * 2 ** this.#retries++);
+    const ms = Math.max(
+      least, Math.min(RETRY_MOST, RETRY_FIRST * 2 ** this.#retries++));
     this.#o.platform.after(ms, () => {
       this.#held.delete(sid);
       if (!this.#o.stream.over) this.flush();

@@ -6,7 +6,8 @@ import {
   compare, copy, fromHex, isZero, toBase64Url, toHex, ZERO_ID, type Bytes,
 } from "../wire/bytes.ts";
 import {
-  decodeChecked, E_AUTH_FAILED, type SessionItem,
+  decodeBlocked, decodeChecked, E_AUTH_FAILED, E_SESSION_DELETED,
+  E_UNKNOWN_SESSION, type SessionItem,
 } from "../wire/frames.gen.ts";
 import { CLOCK_TOLERANCE_MS } from "../wire/sizes.ts";
 import * as account from "./account.ts";
@@ -24,7 +25,7 @@ import { deviceOf, verifyHello } from "./judge.ts";
 import { Keyring } from "./keyring.ts";
 import { keyOf, withStream } from "./owner.ts";
 import type { Platform } from "./platform.ts";
-import { keys } from "./records.ts";
+import { keys, type Block } from "./records.ts";
 import { pinRoster, type KnownRoster } from "./roster.ts";
 import { Signals } from "./signals.ts";
 import { Stale } from "./stale.ts";
@@ -41,6 +42,8 @@ const NAME = "sealchat-inbox";
 const DEVICE = "device";
 /** The inbox warns this long before the roster ends. */
 const WARN_BEFORE = 60 * 86_400_000;
+/** Of streams that follow one another the next one asks again after this. */
+const SURVEY_EVERY = 60_000;
 
 interface Opened {
   readonly core: Core;
@@ -68,9 +71,10 @@ export class CustomerInbox implements Inbox {
   #signals: Signals | undefined;
   /** Of this tab, while it owns the connection. */
   #stream: Stream | undefined;
-  #surveyed = false;
+  #surveyed = -Infinity;
   #looking = Promise.resolve();
   readonly #removing = new Set<string>();
+  readonly #blocking = new Set<string>();
   readonly #checks = new Map<string, (result: CheckResult) => void>();
 
   constructor(options: InboxOptions) {
@@ -127,7 +131,9 @@ export class CustomerInbox implements Inbox {
           safetyNumber: this.#numbers.get(sid) ?? "",
           typing: this.#core!.typing.in(sid),
           deleted: view.isDeleted(sid),
-          release: view.release(sid),
+          release: view.value<string>(keys.release(sid)) ?? "",
+          blocked: !!view.value<Block>(keys.block(sid))?.blocked,
+          blockAsked: !!view.value<Block>(keys.block(sid))?.asked,
         };
       })
       .sort((a, b) => b.lastTime - a.lastTime);
@@ -274,7 +280,11 @@ export class CustomerInbox implements Inbox {
     const state = core.view.isDeleted(sid) ? "done" : "asked";
     await transcript.forget(sid, new Map([[keys.ended(sid), state]]));
     this.#removeEnded();
-    const isOpen = () => core.view.toDelete().includes(sid);
+    await this.#answered(core, () => core.view.toDelete().includes(sid));
+  }
+
+  /** Until the service has done what was asked of it. */
+  async #answered(core: Core, isOpen: () => boolean): Promise<void> {
     await new Promise<void>((resolve) => {
       const check = () => {
         if (isOpen() && !core.status.alarm && !this.#closed) return;
@@ -288,6 +298,14 @@ export class CustomerInbox implements Inbox {
     throw this.#closed
       ? new ClientError("closed", "The inbox was closed.")
       : new ClientError("alarm", core.status.alarm!.detail);
+  }
+
+  async blockConversation(sid: string, blocked: boolean): Promise<void> {
+    const { core } = this.#need();
+    const block: Block = { blocked, asked: true };
+    await core.write(keys.block(sid), block);
+    this.#tellBlocks();
+    await this.#answered(core, () => core.view.value(keys.block(sid)) === block);
   }
 
   async devicesSince(): Promise<ReadonlyMap<string, number>> {
@@ -351,6 +369,7 @@ export class CustomerInbox implements Inbox {
       serve: (stream, ready) => this.#serve(stream, ready),
       changed: (changed) => {
         this.#removeEnded();
+        this.#tellBlocks();
         if (changed.includes(DEVICE)) core.unwatched(this.#resume(core));
       },
       told: (what) => this.#checked(what as Checked),
@@ -422,6 +441,10 @@ export class CustomerInbox implements Inbox {
       core.tell(checked);
       this.#checked(checked);
     };
+    stream.on.blocked = (body) => {
+      const { sid, blocked } = decodeBlocked(body);
+      core.unwatched(this.#noteBlock(toHex(sid), blocked !== 0));
+    };
     const answer = await ask.auth(stream, this.#options.service.origin, {
       role: Role.device,
       subject: fromHex(this.#deviceId),
@@ -434,6 +457,7 @@ export class CustomerInbox implements Inbox {
     core.exchange = exchange;
     this.#stream = stream;
     this.#removeEnded();
+    this.#tellBlocks();
     this.#survey(stream).catch(() => stream.close());
     await exchange.run(answer, ends);
     this.#stream = undefined;
@@ -505,18 +529,18 @@ export class CustomerInbox implements Inbox {
     }
   }
 
-  /** Once for each page load: which sessions the service still has, and what
-   * their visitors run. */
+  /** Now and then, when a stream begins: which sessions the service still has,
+   * which are blocked, and what their visitors run. */
   async #survey(stream: Stream): Promise<void> {
     const core = this.#core!;
-    if (this.#surveyed) return;
+    if (this.#platform.now() < this.#surveyed + SURVEY_EVERY) return;
     const missing = new Set(core.view.sids());
     let from: Bytes = ZERO_ID;
     do {
       const page = await ask.sessions(stream, from);
       for (const item of page.sessions) {
         missing.delete(toHex(item.sid));
-        await this.#noteRelease(item);
+        await this.#noteItem(item);
       }
       const next = copy(page.next);
       const leadsOn = page.sessions.length > 0 && compare(next, from) > 0;
@@ -524,20 +548,58 @@ export class CustomerInbox implements Inbox {
       from = next;
     } while (!isZero(from));
     for (const sid of missing) await this.#gone(sid);
-    this.#surveyed = true;
+    this.#surveyed = this.#platform.now();
   }
 
   async #look(stream: Stream, sid: string): Promise<void> {
     const item = await ask.session(stream, fromHex(sid));
-    if (item) await this.#noteRelease(item);
+    if (item) await this.#noteItem(item);
   }
 
-  async #noteRelease({ sid, release }: SessionItem): Promise<void> {
+  async #noteItem({ sid, release, blocked }: SessionItem): Promise<void> {
     const core = this.#core!;
     const id = toHex(sid);
     const name = isZero(release) ? "" : toHex(release);
-    if (name && core.view.sids().includes(id) && core.view.release(id) !== name) {
+    if (name && core.view.sids().includes(id) && core.view.value(keys.release(id)) !== name) {
       await core.write(keys.release(id), name);
+    }
+    await this.#noteBlock(id, blocked !== 0);
+  }
+
+  /** What the service says; what it is still to be told stands before that. */
+  async #noteBlock(sid: string, blocked: boolean): Promise<void> {
+    const core = this.#core!;
+    const known = core.view.value<Block>(keys.block(sid));
+    if (known?.asked || !!known?.blocked === blocked) return;
+    await core.write(keys.block(sid), blocked ? { blocked } : undefined);
+  }
+
+  /** Tells the service which sessions were blocked here, or let in again. */
+  #tellBlocks(): void {
+    const core = this.#core;
+    const stream = this.#stream;
+    if (!core || !stream) return;
+    for (const sid of core.view.sids()) {
+      const block = core.view.value<Block>(keys.block(sid));
+      if (!block?.asked || this.#blocking.has(sid)) continue;
+      this.#blocking.add(sid);
+      const { blocked } = block;
+      ask.block(stream, fromHex(sid), blocked)
+        // A session that is gone cannot come back either way.
+        .catch(ask.ignoring(E_SESSION_DELETED, E_UNKNOWN_SESSION))
+        .then(async () => {
+          // It may have been changed meanwhile.
+          if (core.view.value<Block>(keys.block(sid)) !== block) return;
+          await core.write(keys.block(sid), blocked ? { blocked } : undefined);
+        })
+        .catch((error) => {
+          if (!(error instanceof ServiceError)) return;
+          core.alarm({ code: "refused", detail: error.message });
+        })
+        .finally(() => {
+          this.#blocking.delete(sid);
+          if (!stream.over) this.#tellBlocks();
+        });
     }
   }
 

@@ -211,7 +211,7 @@ export async function claimOf(
   const claim = {
     role: Role.registration,
     originHash: await hash(toUtf8(origin)),
-    challenge: await stream.challenge(),
+    challenge: (await stream.challenge()).challenge,
     subject,
     invitation,
   };

@@ -12,6 +12,7 @@
 //   deleted/<sid>               the service said that it is gone
 //   ended/<sid>                 Ended: deleted here
 //   release/<sid>               the visitor's release, hex
+//   block/<sid>                 Block: of a device
 //   device, key/<generation>    of a device: account.ts, owner.ts
 //   stale                       of a device: stale.ts
 //
@@ -73,6 +74,13 @@ export interface Draft {
  * it too.  A visitor keeps the keys till then, to ask with. */
 export type Ended = "done" | "asked" | object;
 
+/** Whether a session is blocked, as the service said last; asked: it was told
+ * so here, and has not answered. */
+export interface Block {
+  readonly blocked: boolean;
+  readonly asked?: boolean;
+}
+
 /** A message as the service hands it out. */
 export interface Handed {
   readonly envelope: Bytes;
@@ -123,10 +131,13 @@ export const keys = {
   ended: (sid: string) => `ended/${sid}`,
   allEnded: "ended/",
   release: (sid: string) => `release/${sid}`,
+  block: (sid: string) => `block/${sid}`,
 } as const;
 
 /** Everything of one session but that it was ended. */
 export function prefixesOf(sid: string): string[] {
-  const kinds = ["s", "m", "q", "g", "w", "out", "read", "deleted", "release"];
+  const kinds = [
+    "s", "m", "q", "g", "w", "out", "read", "deleted", "release", "block",
+  ];
   return kinds.map((kind) => `${kind}/${sid}`);
 }

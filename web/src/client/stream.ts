@@ -9,11 +9,14 @@ import type { ServiceAddress } from "./types.ts";
 /** The service said no.  code is that of include/sealchat/errors.h. */
 export class ServiceError extends Error {
   readonly code: number;
+  /** After how many ms the same may do better; 0 where nobody knows. */
+  readonly retry: number;
 
-  constructor(code: number, sentence: string) {
+  constructor(code: number, sentence: string, retry = 0) {
     super(sentence);
     this.name = "ServiceError";
     this.code = code;
+    this.retry = retry;
   }
 }
 
@@ -30,7 +33,8 @@ export class Disconnected extends Error {
   }
 }
 
-export type Unasked = "deliver" | "signalled" | "deleted" | "checked" | "rosters";
+export type Unasked =
+  | "deliver" | "signalled" | "deleted" | "checked" | "blocked" | "rosters";
 
 interface Pending {
   readonly frame: Bytes;
@@ -42,6 +46,8 @@ interface Pending {
 
 const OPEN_TIMEOUT = 15_000;
 const ANSWER_TIMEOUT = 30_000;
+/** Whatever the service asks for. */
+const RETRY_MOST = 3_600_000;
 
 export class Stream {
   /** What the service sends unasked, in order of arrival. */
@@ -56,7 +62,7 @@ export class Stream {
   readonly #pending = new Map<number, Pending>();
   /** What waits for the socket to open; undefined once it has. */
   #unsent: Bytes[] | undefined = [];
-  #challenge: Bytes | undefined;
+  #challenge: f.ChallengeFrame | undefined;
   #awaitingChallenge: (() => void)[] = [];
   /** Call once the service has said anything. */
   readonly #greeted: () => void;
@@ -94,7 +100,7 @@ export class Stream {
 
   /** The service's challenge, to be used once; awaits the next one if it was
    * taken already. */
-  async challenge(): Promise<Bytes> {
+  async challenge(): Promise<f.ChallengeFrame> {
     while (!this.#challenge) {
       if (this.#over) throw this.#lastError ?? this.#over;
       await new Promise<void>((done) => this.#awaitingChallenge.push(done));
@@ -166,26 +172,20 @@ export class Stream {
     switch (name) {
       case "challenge":
         this.#greeted();
-        this.#challenge = f.decodeChallenge(body).challenge;
+        this.#challenge = f.decodeChallenge(body);
         this.#wakeChallenged();
         return;
       case "resumed":
         void this.#resume(f.decodeResumed(body));
         return;
-      case "deliver":
-      case "signalled":
-      case "deleted":
-      case "checked":
-        this.on[name]?.(body);
-        return;
       case "error": {
-        const { code, sentence } = f.decodeError(body);
+        const { code, retry, sentence } = f.decodeError(body);
         const text = new TextDecoder().decode(sentence);
-        this.#fail(tag, new ServiceError(code, text));
+        this.#fail(tag, new ServiceError(code, text, Math.min(retry, RETRY_MOST)));
         return;
       }
       default: {
-        if (name === "rosters" && !tag) return this.on.rosters?.(body);
+        if (!tag) return this.on[name as Unasked]?.(body);
         const pending = this.#pending.get(tag);
         if (!pending || f.frames[pending.frame[0]!]![2] !== name) {
           throw new Error(`unasked ${name}`);

@@ -52,12 +52,16 @@ export interface Alarm {
     | "session-conflict" // own chain at the service is not ours
     | "device-removed" // another device took this one off the list
     | "not-here" // the service does not know this customer
+    | "blocked" // the customer has no more of this session
     | "refused"; // the service refused for good; detail says why
   readonly detail: string;
 }
 
 /** Those that a visitor can meet. */
 export type VisitorAlarm = Exclude<Alarm["code"], "device-removed">;
+
+/** And a customer. */
+export type CustomerAlarm = Exclude<Alarm["code"], "blocked">;
 
 /** Runs a listener on every change; returns what stops it. */
 export type Subscribe = (listener: () => void) => () => void;
@@ -131,6 +135,10 @@ export interface Conversation {
   readonly closed: boolean;
   /** Gone from the service; what is here stays until it is deleted here. */
   readonly deleted: boolean;
+  /** The service takes nothing more of this visitor; asked: or is still to
+   * hear of it, or of its end. */
+  readonly blocked: boolean;
+  readonly blockAsked: boolean;
   /** The visitor's release of the widget, hex; empty if unknown. */
   readonly release: string;
   /** Time of the visitor's oldest text that no text has answered since. */
@@ -240,6 +248,9 @@ export interface Inbox {
    * it whenever that is so, as often as you like. */
   seen(sid: string): void;
   closeConversation(sid: string): Promise<void>;
+  /** The service takes nothing more of this visitor, or does again; resolves
+   * when it said so.  Offline that waits, also over a reload. */
+  blockConversation(sid: string, blocked: boolean): Promise<void>;
   /** Forgets it here at once; resolves when the service has deleted it too.
    * Offline that waits, also over a reload. */
   deleteConversation(sid: string): Promise<void>;

@@ -29,7 +29,7 @@ export class View {
 
   /** What it is made of, by the beginning of its key. */
   static readonly kinds = [
-    "m/", "w/", "read/", "draft/", "deleted/", "ended/", "release/",
+    "m/", "w/", "read/", "draft/", "deleted/", "ended/", "release/", "block/",
   ];
 
   clear(): void {
@@ -76,8 +76,8 @@ export class View {
       .map(([key]) => key.slice("ended/".length));
   }
 
-  release(sid: string): string {
-    return (this.#values.get(`release/${sid}`) as string | undefined) ?? "";
+  value<T>(key: string): T | undefined {
+    return this.#values.get(key) as T | undefined;
   }
 
   of(sid: string): Shown {

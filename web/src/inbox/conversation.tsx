@@ -45,6 +45,21 @@ function Gone(props: { remove: () => void }) {
   );
 }
 
+function Blocked(props: { asked: boolean; unblock: () => void }) {
+  return (
+    <div class="foot-note" role="status">
+      <p>
+        {props.asked
+          ? "You blocked this visitor. The service hears of it as soon as it can be reached."
+          : "You blocked this visitor: nothing more arrives from this conversation."}
+      </p>
+      <button type="button" class="button" onClick={props.unblock}>
+        Unblock
+      </button>
+    </div>
+  );
+}
+
 function Header(props: {
   conversation: Conversation;
   details: boolean;
@@ -105,10 +120,11 @@ export function ConversationView(props: {
   details: boolean;
   toggleDetails: () => void;
   toggleClosed: () => void;
+  toggleBlocked: () => void;
   remove: () => void;
 }) {
   const { inbox, conversation } = props;
-  const { sid, closed, deleted, typing } = conversation;
+  const { sid, closed, deleted, blocked, typing } = conversation;
   const { name } = visitorName(sid);
   const own = inbox.device?.id;
 
@@ -138,6 +154,11 @@ export function ConversationView(props: {
       </p>
       {deleted ? (
         <Gone remove={props.remove} />
+      ) : blocked ? (
+        <Blocked
+          asked={conversation.blockAsked}
+          unblock={props.toggleBlocked}
+        />
       ) : (
         <Composer
           key={`reply-${sid}`}

@@ -3,11 +3,12 @@
 import type { ComponentChildren } from "preact";
 import { useEffect, useState } from "preact/hooks";
 
-import type { Conversation, Inbox } from "../client/types.ts";
+import type { Conversation, CustomerAlarm, Inbox } from "../client/types.ts";
 import { Close, Mark } from "../ui/icons.tsx";
 import { AlarmBox } from "../ui/parts.tsx";
 import { customerAlarms } from "../ui/words.ts";
 import type { Change } from "./change.tsx";
+import { ConfirmBlock } from "./confirm-block.tsx";
 import { ConfirmDelete } from "./confirm-delete.tsx";
 import { ConversationView, focusReply } from "./conversation.tsx";
 import { Details } from "./details.tsx";
@@ -109,7 +110,7 @@ function Notes({ inbox, begin }: { inbox: Inbox; begin: Begin }) {
         <section class="desk-alarm" aria-label="Alarm">
           <AlarmBox
             alarm={inbox.alarm}
-            words={customerAlarms[inbox.alarm.code]}
+            words={customerAlarms[inbox.alarm.code as CustomerAlarm]}
             detail
           />
           {inbox.alarm.code === "device-removed" && (
@@ -252,6 +253,7 @@ export function Desk(props: {
   const [folded, setFolded] = useState(false);
   const [helping, setHelping] = useState(false);
   const [doomed, setDoomed] = useState<Conversation>();
+  const [unwelcome, setUnwelcome] = useState<string>();
   const [failure, setFailure] = useState<string>();
   const { wanted, want } = useWanted();
   const conversation = inbox.conversations.find((c) => c.sid === route.sid);
@@ -279,6 +281,14 @@ export function Desk(props: {
     // A conversation is open again by what is written in it.
     go({ sid: which.sid, details: false });
     setTimeout(focusReply);
+  };
+  const toggleBlocked = ({ sid, blocked }: Conversation) => {
+    if (blocked) attempt(inbox.blockConversation(sid, false));
+    else setUnwelcome(sid);
+  };
+  const block = (sid: string) => {
+    setUnwelcome(undefined);
+    attempt(inbox.blockConversation(sid, true));
   };
   const remove = ({ sid }: Conversation) => {
     setDoomed(undefined);
@@ -336,6 +346,7 @@ export function Desk(props: {
             details={details}
             toggleDetails={toggleDetails}
             toggleClosed={() => toggleClosed(conversation)}
+            toggleBlocked={() => toggleBlocked(conversation)}
             remove={() => setDoomed(conversation)}
           />
         ) : (
@@ -346,6 +357,7 @@ export function Desk(props: {
             conversation={conversation}
             close={toggleDetails}
             toggleClosed={() => toggleClosed(conversation)}
+            toggleBlocked={() => toggleBlocked(conversation)}
             remove={() => setDoomed(conversation)}
           />
         )}
@@ -355,6 +367,13 @@ export function Desk(props: {
           conversation={doomed}
           remove={() => remove(doomed)}
           close={() => setDoomed(undefined)}
+        />
+      )}
+      {unwelcome !== undefined && (
+        <ConfirmBlock
+          sid={unwelcome}
+          block={() => block(unwelcome)}
+          close={() => setUnwelcome(undefined)}
         />
       )}
       {helping && <Help close={() => setHelping(false)} />}

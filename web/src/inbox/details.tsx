@@ -3,7 +3,7 @@
 import type { Conversation } from "../client/types.ts";
 import { Back, Close, Save } from "../ui/icons.tsx";
 import { SafetyNumber } from "../ui/parts.tsx";
-import { Done, Trash } from "./icons.tsx";
+import { Block, Done, Trash } from "./icons.tsx";
 import { visitorName } from "./names.ts";
 import { isOther } from "./release.ts";
 import { saveText } from "./save.ts";
@@ -61,9 +61,10 @@ export function Details(props: {
   conversation: Conversation;
   close: () => void;
   toggleClosed: () => void;
+  toggleBlocked: () => void;
   remove: () => void;
 }) {
-  const { conversation, close, toggleClosed, remove } = props;
+  const { conversation, close, toggleClosed, toggleBlocked, remove } = props;
   const { name } = visitorName(conversation.sid);
 
   return (
@@ -107,6 +108,12 @@ export function Details(props: {
               <button type="button" class="button" onClick={toggleClosed}>
                 <Done size={16} />
                 {conversation.closed ? "Reopen with a reply" : "Close"}
+              </button>
+            )}
+            {!conversation.deleted && (
+              <button type="button" class="button" onClick={toggleBlocked}>
+                <Block />
+                {conversation.blocked ? "Unblock" : "Block"}
               </button>
             )}
             <button

@@ -38,6 +38,12 @@ export const Reopen = () => (
   </Icon>
 );
 
+export const Block = () => (
+  <Icon size={16}>
+    <path d="M10 2.7a7.3 7.3 0 1 0 0 14.6 7.3 7.3 0 0 0 0-14.6zM4.9 4.9l10.2 10.2" />
+  </Icon>
+);
+
 export const Trash = () => (
   <Icon size={16}>
     <path d="M3.5 5.5h13M8 5.5V3h4v2.5M5 5.5l.8 11.5h8.4L15 5.5M8.4 8.5v5.5M11.6 8.5v5.5" />

@@ -83,7 +83,8 @@ function Row(props: {
   wanted: Wanted;
 }) {
   const { found, current, wanted } = props;
-  const { sid, unread, lastTime, waitingSince, closed } = found.conversation;
+  const { sid, unread, lastTime, waitingSince, closed, blocked } =
+    found.conversation;
   const waits = wanted.order === "waiting" && waitingSince !== undefined;
   const searching = wanted.words.trim() !== "";
   const time = found.hit?.time ?? lastTime;
@@ -109,6 +110,7 @@ function Row(props: {
           </span>
           <span class="row-bottom">
             <Line found={found} words={wanted.words} />
+            {blocked && <span class="tag">blocked</span>}
             {searching && closed && <span class="tag">closed</span>}
             {unread > 0 && (
               <span class="count">

@@ -1,7 +1,7 @@
 // Words that both faces use: states, marks, the composer.  The widget brings
 // them in its visitor's language (language.ts); the inbox speaks English.
 
-import type { Alarm, Delivery, Mark } from "../client/types.ts";
+import type { CustomerAlarm, Delivery, Mark } from "../client/types.ts";
 
 export interface SharedWords {
   readonly delivery: Record<Delivery, string>;
@@ -52,7 +52,7 @@ export interface AlarmWords {
 }
 
 /** What the customer reads. */
-export const customerAlarms: Record<Alarm["code"], AlarmWords> = {
+export const customerAlarms: Record<CustomerAlarm, AlarmWords> = {
   "roster-other-identity": {
     title: "The service showed keys that are not yours. Nothing is sent.",
     text: "Do not enter your password. Speak to whoever runs the chat service.",

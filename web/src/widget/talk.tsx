@@ -4,7 +4,7 @@ import type { RefObject } from "preact";
 import { useEffect, useReducer, useRef } from "preact/hooks";
 
 import type {
-  Alarm, Link, Message, VisitorAlarm, VisitorChat,
+  Alarm, Link, Message, VisitorChat,
 } from "../client/types.ts";
 import { Composer } from "../ui/composer.tsx";
 import { AlarmBox, useSteadyLink } from "../ui/parts.tsx";
@@ -56,6 +56,8 @@ function lineOf(chat: VisitorChat, link: Link, ended: boolean) {
   return chat.warning === "roster-ending" ? words.ending : undefined;
 }
 
+type AlarmWithWords = keyof ReturnType<typeof alarmWords>;
+
 /** Stands where one would write, and takes the focus that was there. */
 function Alarmed({ alarm }: { alarm: Alarm }) {
   const foot = useRef<HTMLDivElement>(null);
@@ -64,7 +66,14 @@ function Alarmed({ alarm }: { alarm: Alarm }) {
 
   return (
     <div class="foot" ref={foot} tabIndex={-1}>
-      <AlarmBox alarm={alarm} words={alarmWords(words)[alarm.code as VisitorAlarm]} />
+      {alarm.code === "blocked" ? (
+        <p class="line">{words.blocked}</p>
+      ) : (
+        <AlarmBox
+          alarm={alarm}
+          words={alarmWords(words)[alarm.code as AlarmWithWords]}
+        />
+      )}
     </div>
   );
 }

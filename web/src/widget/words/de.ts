@@ -45,6 +45,7 @@ export const de: Words = {
   closed:
     "Diese Unterhaltung ist geschlossen. Schreiben Sie, um sie wieder zu öffnen.",
   deleted: "Diese Unterhaltung ist gelöscht.",
+  blocked: "Diese Unterhaltung ist gesperrt.",
   anew: "Mit einer neuen Nachricht beginnt eine neue.",
   storageFailed:
     "Dieser Browser lässt den Chat nichts speichern; deshalb geht er hier nicht.",

@@ -19,6 +19,7 @@ export const en: Words = {
   ending: "The owner has not renewed this chat. It may stop working soon.",
   closed: "This conversation is closed. Write to open it again.",
   deleted: "This conversation is deleted.",
+  blocked: "This conversation is blocked.",
   anew: "A new message begins a new one.",
   storageFailed:
     "This browser does not let the chat keep anything, so it cannot be used here.",

@@ -43,6 +43,7 @@ export const es: Words = {
   ending: "Este chat no se ha renovado. Es posible que pronto deje de funcionar.",
   closed: "Esta conversación está cerrada. Escriba para abrirla de nuevo.",
   deleted: "Esta conversación está eliminada.",
+  blocked: "Esta conversación está bloqueada.",
   anew: "Un mensaje nuevo comienza otra.",
   storageFailed:
     "Este navegador no deja guardar nada, así que el chat no puede usarse aquí.",

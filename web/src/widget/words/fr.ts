@@ -45,6 +45,7 @@ export const fr: Words = {
     "Cette discussion n’a pas été renouvelée. Elle pourrait bientôt s’arrêter.",
   closed: "Cette conversation est close. Écrivez pour la rouvrir.",
   deleted: "Cette conversation est supprimée.",
+  blocked: "Cette conversation est bloquée.",
   anew: "Un nouveau message en commence une autre.",
   storageFailed:
     "Ce navigateur ne laisse rien conserver : la discussion ne peut pas fonctionner ici.",

@@ -24,6 +24,7 @@ export interface Words extends SharedWords {
   readonly ending: string;
   readonly closed: string;
   readonly deleted: string;
+  readonly blocked: string;
   /** After deleted. */
   readonly anew: string;
   readonly storageFailed: string;
@@ -46,7 +47,10 @@ export interface Words extends SharedWords {
   readonly reload: string;
 }
 
-export function alarmWords(words: Words): Record<VisitorAlarm, AlarmWords> {
+/** Of those that are reason to worry. */
+export function alarmWords(
+  words: Words,
+): Record<Exclude<VisitorAlarm, "blocked">, AlarmWords> {
   const { unverified, unavailable, conflict, checkCode, otherWay } = words;
   const code = { title: unverified, text: checkCode };
 
