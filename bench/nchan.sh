@@ -140,6 +140,8 @@ map_size = 16g
 [quotas]
 first_bytes = none
 first_messages = none
+[limits]
+enabled = off
 [log]
 level = warn
 file = $folder/sealchatd.log

@@ -299,9 +299,52 @@ send_ready(struct sc_stream *stream, uint16_t tag, const struct login *login,
 }
 
 
+/* What counts against limits, whether it held or not. */
+static void
+count(struct sc_stream *stream, const struct login *login,
+      enum sc_error_code code)
+{
+    switch (login->auth.role) {
+
+    case SC_ROLE_VISITOR:
+        if (login->who.stored.head == 0 && !login->who.stored.deleted) {
+            sc_throttle_new_session(stream);
+        }
+        return;
+
+    case SC_ROLE_PASSWORD:
+    case SC_ROLE_RECOVERY:
+        if (code == SC_E_AUTH_FAILED) {
+            sc_throttle_failed_login(stream, &login->auth);
+        }
+        return;
+
+    default:
+        return;                  /* whatever a client wrote there */
+    }
+}
+
+
+/* Verifies what limits let pass. */
+static enum sc_error_code
+verify(struct sc_stream *stream, struct login *login,
+       const uint8_t challenge[32], const char **why)
+{
+    enum sc_error_code code = find_key(stream, login, why);
+
+    if (code == SC_E_NONE) {
+        code = prove(stream, login, challenge);
+    }
+
+    count(stream, login, code);
+
+    return code;
+}
+
+
 static enum sc_error_code
 log_in(struct sc_stream *stream, struct login *login, uint64_t *cursor,
-       const char **why)
+       const char **why, uint32_t *retry)
 {
     uint8_t            challenge[32];
     enum sc_error_code code;
@@ -313,11 +356,12 @@ log_in(struct sc_stream *stream, struct login *login, uint64_t *cursor,
     }
 
     if (code == SC_E_NONE) {
-        code = find_key(stream, login, why);
+        code = sc_throttle_auth(stream, &login->auth,
+                                login->who.customer->number, challenge, retry);
     }
 
     if (code == SC_E_NONE) {
-        code = prove(stream, login, challenge);
+        code = verify(stream, login, challenge, why);
     }
 
     if (code == SC_E_NONE && login->who.stored.deleted) {
@@ -345,13 +389,14 @@ sc_do_auth(struct sc_stream *stream, const struct sc_frame *frame)
     enum sc_error_code code;
     const char        *why = NULL;
     uint64_t           cursor = 0;
+    uint32_t           retry = 0;
 
     if (!sc_auth_decode(frame->body, &login.auth)) {
         sc_stream_error(stream, 1, frame->tag, SC_E_BAD_FRAME, NULL);
         return;
     }
 
-    code = log_in(stream, &login, &cursor, &why);
+    code = log_in(stream, &login, &cursor, &why, &retry);
 
     if (code == SC_E_NONE) {
         sc_log(SC_LOG_DEBUG, "cid %s: role %u as %s",
@@ -368,6 +413,11 @@ sc_do_auth(struct sc_stream *stream, const struct sc_frame *frame)
         sc_customer_drop(login.who.customer);
     }
 
-    sc_stream_error(stream, 1, frame->tag, code, why);
+    if (retry) {
+        sc_stream_slow_down(stream, frame->tag, retry);
+    } else {
+        sc_stream_error(stream, 1, frame->tag, code, why);
+    }
+
     sc_stream_challenge(stream);
 }

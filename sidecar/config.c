@@ -18,12 +18,25 @@
  * ones in two without a word. */
 #define LINE_BYTES 190
 
+const struct sc_throttle_config sc_throttle_default = {
+    .limits = {
+        [SC_LIMIT_PUZZLE_ADDRESS]   = { 20, 60 },
+        [SC_LIMIT_PUZZLE_CUSTOMER]  = { 120, 60 },
+        [SC_LIMIT_PUZZLE_ACCOUNT]   = { 20, 3600 },
+        [SC_LIMIT_SESSIONS_ADDRESS] = { 1000, 3600 },
+        [SC_LIMIT_MESSAGES_SESSION] = { 120, 60 },
+        [SC_LIMIT_LOGINS_ADDRESS]   = { 60, 3600 },
+        [SC_LIMIT_LOGINS_ACCOUNT]   = { 10, 3600 }
+    },
+    .puzzle_bits = 14
+};
+
 struct reading {
     struct sc_config *config;
     FILE             *in;
     const char       *file;
     unsigned          line;
-    unsigned          seen;      /* bits of keys[] */
+    uint64_t          seen;      /* bits of keys[] */
     int               failed;
     char             *why;
     size_t            why_size;
@@ -348,6 +361,81 @@ KEY_QUOTA(first_bytes)
 KEY_QUOTA(first_messages)
 
 
+/* So many in a second, a minute or an hour. */
+static void
+set_limit(struct reading *r, enum sc_limit_name name, const char *text,
+          const char *value)
+{
+    static const char     units[] = "smh";
+    static const uint32_t seconds[] = { 1, 60, 3600 };
+
+    struct sc_limit *limit = &r->config->limits.limits[name];
+    const char      *slash = strchr(value, '/');
+    const char      *unit = NULL;
+    char             number[16] = "";
+    uint64_t         n = 0;
+
+    if (strcmp(value, "none") == 0) {
+        *limit = (struct sc_limit) { .n = 0 };
+        return;
+    }
+
+    if (slash && slash[1] && slash[2] == '\0'
+        && (size_t) (slash - value) < sizeof(number))
+    {
+        unit = strchr(units, slash[1]);
+        memcpy(number, value, (size_t) (slash - value));
+    }
+
+    if (unit == NULL || number_of(number, &n) != 0 || n == 0
+        || n > SC_LIMIT_MAX)
+    {
+        fail(r, "%s = %s: neither a rate such as 20/m nor none", text, value);
+        return;
+    }
+
+    limit->n = (uint32_t) n;
+    limit->seconds = seconds[unit - units];
+}
+
+
+#define KEY_LIMIT(NAME, name)                                                 \
+    static void                                                               \
+    key_##name(struct reading *r, const char *value)                          \
+    {                                                                         \
+        set_limit(r, SC_LIMIT_##NAME, #name, value);                          \
+    }
+
+SC_LIMITS(KEY_LIMIT)
+
+
+static void
+key_limits_enabled(struct reading *r, const char *value)
+{
+    if (strcmp(value, "on") != 0 && strcmp(value, "off") != 0) {
+        fail(r, "enabled = %s: neither on nor off", value);
+        return;
+    }
+
+    r->config->limits.off = value[1] == 'f';
+}
+
+
+static void
+key_puzzle_bits(struct reading *r, const char *value)
+{
+    uint64_t bits;
+
+    if (number_of(value, &bits) != 0 || bits > SC_PUZZLE_BITS_MAX) {
+        fail(r, "puzzle_bits = %s: not a number up to %u", value,
+             SC_PUZZLE_BITS_MAX);
+        return;
+    }
+
+    r->config->limits.puzzle_bits = (unsigned) bits;
+}
+
+
 static void
 key_level(struct reading *r, const char *value)
 {
@@ -398,6 +486,15 @@ static const struct {
     { "quotas",  "sessions",     key_sessions,     0 },
     { "quotas",  "first_bytes",  key_first_bytes,  0 },
     { "quotas",  "first_messages", key_first_messages, 0 },
+    { "limits",  "enabled",      key_limits_enabled, 0 },
+    { "limits",  "puzzle_bits",  key_puzzle_bits,  0 },
+    { "limits",  "puzzle_address", key_puzzle_address, 0 },
+    { "limits",  "puzzle_customer", key_puzzle_customer, 0 },
+    { "limits",  "puzzle_account", key_puzzle_account, 0 },
+    { "limits",  "sessions_address", key_sessions_address, 0 },
+    { "limits",  "messages_session", key_messages_session, 0 },
+    { "limits",  "logins_address", key_logins_address, 0 },
+    { "limits",  "logins_account", key_logins_account, 0 },
     { "log",     "level",        key_level,        0 },
     { "log",     "file",         key_file,         0 },
 };
@@ -414,12 +511,12 @@ on_key(void *user, const char *section, const char *name, const char *value)
         if (strcmp(keys[i].section, section) == 0
             && strcmp(keys[i].name, name) == 0)
         {
-            if (r->seen & 1u << i) {
+            if (r->seen & 1ull << i) {
                 fail(r, "%s stands twice in [%s]", name, section);
                 return 0;
             }
 
-            r->seen |= 1u << i;
+            r->seen |= 1ull << i;
             keys[i].set(r, value);
             return !r->failed;
         }
@@ -527,7 +624,7 @@ read_file(struct reading *r)
     r->line = 0;
 
     for (size_t i = 0; i < N_KEYS; i++) {
-        if (keys[i].needed && !(r->seen & 1u << i)) {
+        if (keys[i].needed && !(r->seen & 1ull << i)) {
             fail(r, "%s is missing in [%s]", keys[i].name, keys[i].section);
         }
     }
@@ -557,7 +654,8 @@ sc_config_read(struct sc_config *config, const char *file,
             .bytes = SC_NO_LIMIT, .messages = SC_NO_LIMIT,
             .sessions = SC_NO_LIMIT, .first_bytes = 4u << 20,
             .first_messages = 1000
-        }
+        },
+        .limits = sc_throttle_default
     };
 
     r.in = fopen(file, "re");

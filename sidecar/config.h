@@ -10,6 +10,7 @@
 
 #include "log.h"
 #include "store.h"
+#include "throttle.h"
 
 /* What sun_path holds, its zero byte included. */
 #define SC_SOCKET_PATH_MAX 108u
@@ -42,6 +43,7 @@ struct sc_config {
     char             *vault_key;      /* path of the vault's key file */
     uint16_t          days;           /* retention class of new customers */
     struct sc_quotas  quotas;         /* of customers without own */
+    struct sc_throttle_config limits;
     enum sc_log_level level;
     char             *log_file;       /* NULL: standard error */
 };

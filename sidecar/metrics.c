@@ -232,6 +232,19 @@ clients(FILE *to, const struct sc_metrics *m)
     labelled(to, P "refusals_total", "code", name, m->errors[code]);
     SC_ERRORS(ERROR)
 #undef ERROR
+
+    head(to, P "limited_total", "counter", "Requests that were put off, or "
+         "asked for a puzzle, by limit.");
+#define LIMIT(NAME, name) \
+    labelled(to, P "limited_total", "limit", #name, \
+             m->limited.refused[SC_LIMIT_##NAME]);
+    SC_LIMITS(LIMIT)
+#undef LIMIT
+
+    head(to, P "puzzles_total", "counter", "Puzzles that came back, solved or "
+         "not.");
+    labelled(to, P "puzzles_total", "solved", "yes", m->limited.solved);
+    labelled(to, P "puzzles_total", "solved", "no", m->limited.unsolved);
 }
 
 

@@ -12,6 +12,8 @@
 
 #include <sealchat/frames.h>
 
+#include "throttle.h"
+
 struct sc_service;
 
 #define SC_METRICS_COUNT(...) + 1
@@ -34,6 +36,7 @@ struct sc_metrics {
     uint64_t delivered;                  /* messages */
     uint64_t frames[256];                /* from clients, by type */
     uint64_t errors[SC_METRICS_ERRORS];  /* told to clients, by code */
+    struct sc_limited limited;
 };
 
 /* The text, n bytes and a zero byte; the caller frees it.  NULL when there is

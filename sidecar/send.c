@@ -296,6 +296,7 @@ sc_do_send(struct sc_stream *stream, const struct sc_frame *frame)
     struct sc_envelope e;
     enum sc_error_code code;
     const char        *why = sc_envelope_parse(frame->body, &e);
+    uint32_t           retry = 0;
 
     if (why || e.type != SC_ENVELOPE_STORED) {
         sc_stream_error(stream, 1, frame->tag, SC_E_BAD_ENVELOPE,
@@ -306,6 +307,15 @@ sc_do_send(struct sc_stream *stream, const struct sc_frame *frame)
     code = check(stream, &e, &why);
     if (code != SC_E_NONE) {
         sc_stream_error(stream, 1, frame->tag, code, why);
+        return;
+    }
+
+    if (stream->role == SC_ROLE_VISITOR) {
+        retry = sc_throttle_message(stream);
+    }
+
+    if (retry) {
+        sc_stream_slow_down(stream, frame->tag, retry);
         return;
     }
 

@@ -145,6 +145,11 @@ sc_service_start(struct sc_service *service, char *why, size_t why_size)
     draw_secrets(service);
     service->metrics.started = sc_service_time();
 
+    if (sc_throttle_start(service) != 0) {
+        snprintf(why, why_size, "no memory for limits");
+        return -1;
+    }
+
     if (open_vault(service, why, why_size) != 0) {
         return -1;
     }
@@ -233,6 +238,7 @@ void
 sc_service_end(struct sc_service *service)
 {
     sc_map_free(&service->customers);
+    sc_throttle_end(service);
     sc_resume_end(service);
 
     if (service->store) {

@@ -19,6 +19,7 @@
 #include "peers.h"
 #include "socket.h"
 #include "store.h"
+#include "throttle.h"
 #include "vault.h"
 
 struct sc_admin;
@@ -45,6 +46,7 @@ struct sc_service {
     uv_prepare_t            flusher;
     struct sc_link         *links;          /* all of them */
 
+    struct sc_rate         *rates[SC_LIMIT_COUNT];  /* NULL: no limit */
     struct sc_metrics       metrics;
     struct sc_map           customers;      /* those with a live stream */
     struct sc_stream       *unsaved;        /* acknowledged, not submitted */

@@ -205,12 +205,12 @@ goes_on(const struct sc_stream *stream, const struct sc_error_info *info)
 }
 
 
-void
-sc_stream_error(struct sc_stream *stream, int asked, uint16_t tag,
-                enum sc_error_code code, const char *sentence)
+static void
+refuse(struct sc_stream *stream, int asked, uint16_t tag,
+       enum sc_error_code code, const char *sentence, uint32_t retry)
 {
     const struct sc_error_info *info = sc_error_info(code);
-    struct sc_frame_error       error = { .code = info->code };
+    struct sc_frame_error       error = { .code = info->code, .retry = retry };
     uint8_t                     out[600];
     size_t                      n;
 
@@ -233,9 +233,24 @@ sc_stream_error(struct sc_stream *stream, int asked, uint16_t tag,
 
 
 void
+sc_stream_error(struct sc_stream *stream, int asked, uint16_t tag,
+                enum sc_error_code code, const char *sentence)
+{
+    refuse(stream, asked, tag, code, sentence, 0);
+}
+
+
+void
+sc_stream_slow_down(struct sc_stream *stream, uint16_t tag, uint32_t retry)
+{
+    refuse(stream, 1, tag, SC_E_SLOW_DOWN, NULL, retry);
+}
+
+
+void
 sc_stream_challenge(struct sc_stream *stream)
 {
-    struct sc_frame_challenge frame = { .puzzle_bits = 0 };
+    struct sc_frame_challenge frame = { .puzzle_bits = stream->puzzle };
     uint8_t                   out[SC_FRAME_HEADER + 33];
     size_t                    n;
 
@@ -385,6 +400,8 @@ sc_stream_open(struct sc_link *link, uint32_t id, const struct sc_open *open,
     stream->id = id;
     stream->refs = 1;
     stream->paused = (flags & SC_RECORD_FLAG_PAUSED) != 0;
+    stream->address = sc_throttle_address(stream->service, open->addr,
+                                          open->addr_len);
     stream->service->metrics.opened += !(flags & SC_RECORD_FLAG_AGAIN);
     stream->service->metrics.streams[SC_ROLE_NONE]++;
 

@@ -33,6 +33,8 @@ struct sc_stream {
     uint8_t              role;         /* enum sc_role */
     uint8_t              unanswered;   /* requests */
     uint8_t              checks;       /* that it sent */
+    uint8_t              puzzle;       /* bits of its next challenge's, or of
+                                          the one that is out */
     unsigned             paused:1;     /* by the module */
     unsigned             closed:1;     /* we sent CLOSE */
     unsigned             waiting:1;    /* in link->waiting */
@@ -52,6 +54,7 @@ struct sc_stream {
         uint8_t          release[32];  /* of a visitor: of its AUTH */
     };
     struct sc_challenge *challenge;
+    uint64_t             address;      /* throttle.h; 0: none */
     uint64_t             mark;         /* until RESUME brings it; 0: none */
 
     struct sc_live      *customer;     /* once authenticated */
@@ -128,7 +131,11 @@ void sc_stream_tell(struct sc_stream *stream, const uint8_t *bytes, size_t n);
 void sc_stream_error(struct sc_stream *stream, int asked, uint16_t tag,
                      enum sc_error_code code, const char *sentence);
 
-/* Draws and sends a new challenge, unless the stream is authenticated or has
+/* The same with SC_E_SLOW_DOWN: it may come again after so many ms. */
+void sc_stream_slow_down(struct sc_stream *stream, uint16_t tag,
+                         uint32_t retry);
+
+/* Draws and sends a new challenge, with a puzzle of stream->puzzle bits, unless the stream is authenticated or has
  * one. */
 void sc_stream_challenge(struct sc_stream *stream);
 

@@ -74,6 +74,9 @@ path = $dir/store
 first_bytes = none
 first_messages = none
 
+[limits]
+enabled = off
+
 [log]
 level = info
 file = $dir/sealchatd.log

@@ -63,6 +63,7 @@ side_make(struct side *side, const char *name, const char *folder)
             "[link]\nlisten = %s\nmode = 0600\n"
             "[store]\npath = %s/store\nmap_size = 32g\n"
             "[quotas]\nfirst_bytes = none\nfirst_messages = none\n"
+            "[limits]\nenabled = off\n"
             "[log]\nlevel = warn\nfile = %s\n", ORIGIN, d->sock, d->dir,
             d->log);
     fclose(f);

@@ -590,6 +590,7 @@ configure(const char *map_size)
             "[link]\nlisten = %s\nmode = 0600\n"
             "[store]\npath = %s/store\nmap_size = %s\n"
             "[quotas]\nfirst_bytes = none\nfirst_messages = none\n"
+            "[limits]\nenabled = off\n"
             "[log]\nlevel = debug\nfile = %s\n",
             ORIGIN, D.sock, D.dir, map_size, D.log);
     fclose(f);

@@ -58,6 +58,7 @@ configure(void)
     fprintf(f, "[service]\norigin = %s\nregistration = open\n"
             "[link]\nlisten = %s\nmode = 0600\n"
             "[store]\npath = %s/store\nmap_size = 1g\nvault_key = %s/key\n"
+            "[limits]\nenabled = off\n"
             "[log]\nlevel = warn\nfile = %s\n", ORIGIN, D.sock, D.dir, D.dir,
             D.log);
     fclose(f);

@@ -56,6 +56,7 @@ configure(void)
     fprintf(f, "[service]\norigin = %s\nregistration = open\n"
             "[link]\nlisten = %s\nmode = 0600\n"
             "[store]\npath = %s/store\nmap_size = 2g\n"
+            "[limits]\nenabled = off\n"
             "[log]\nlevel = info\nfile = %s\n", ORIGIN, D.sock, D.dir, D.log);
     fclose(f);
 

@@ -45,7 +45,8 @@ struct daemon {
     char  sock[96];
     char  log[96];
     pid_t pid;
-    const char *quotas;          /* a section, instead of no limits */
+    const char *quotas;          /* a section, instead of none */
+    const char *limits;          /* the same */
 };
 
 static inline const char *
@@ -66,12 +67,13 @@ daemon_configure(const struct daemon *d, const char *registration)
     fprintf(f, "[service]\norigin = %s\nregistration = %s\nseccomp = %s\n"
             "[link]\nlisten = %s\nmode = 0600\n"
             "[store]\npath = %s/store\nmap_size = 1g\n"
-            "%s"
+            "%s%s"
             "[log]\nlevel = debug\nfile = %s\n",
             ORIGIN, registration, seccomp ? seccomp : "kill", d->sock, d->dir,
             d->quotas ? d->quotas
                       : "[quotas]\nfirst_bytes = none\n"
-                        "first_messages = none\n", d->log);
+                        "first_messages = none\n",
+            d->limits ? d->limits : "[limits]\nenabled = off\n", d->log);
     fclose(f);
 }
 

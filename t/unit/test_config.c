@@ -84,6 +84,8 @@ test_defaults(void **state)
     assert_int_equal(config.days, 90);
     assert_true(config.quotas.bytes == SC_NO_LIMIT);
     assert_true(config.quotas.first_messages == 1000);
+    assert_memory_equal(&config.limits, &sc_throttle_default,
+                        sizeof(config.limits));
     sc_config_free(&config);
 }
 
@@ -101,7 +103,12 @@ test_all_keys(void **state)
         "[admin]\nlisten = ./adm\n[store]\npath = p\nmap_size = 3G\n"
         "vault_key = p.d/key\nkeep = forever\n"
         "[quotas]\nbytes = 2g\nmessages = none\nsessions = 10k\n"
-        "first_bytes = 5\nfirst_messages = 6\n[log]\nlevel = error\n"
+        "first_bytes = 5\nfirst_messages = 6\n"
+        "[limits]\nenabled = off\npuzzle_bits = 20\npuzzle_address = none\n"
+        "puzzle_customer = 7/s\npuzzle_account = 8/m\n"
+        "sessions_address = 9/h\nmessages_session = 1k/s\n"
+        "logins_address = 1000000/h\nlogins_account = 1/m\n"
+        "[log]\nlevel = error\n"
         "file = /tmp/x.log\n"), 0);
     assert_string_equal(config.user, "chat");
     assert_int_equal(config.seccomp, 0);
@@ -119,6 +126,20 @@ test_all_keys(void **state)
     assert_true(config.quotas.sessions == 10240);
     assert_true(config.quotas.first_bytes == 5);
     assert_true(config.quotas.first_messages == 6);
+    assert_int_equal(config.limits.off, 1);
+    assert_int_equal(config.limits.puzzle_bits, 20);
+#define LIMIT(NAME, count, in) \
+    assert_int_equal(config.limits.limits[SC_LIMIT_##NAME].n, count); \
+    assert_true(count == 0 \
+                || config.limits.limits[SC_LIMIT_##NAME].seconds == in)
+    LIMIT(PUZZLE_ADDRESS, 0, 0);
+    LIMIT(PUZZLE_CUSTOMER, 7, 1);
+    LIMIT(PUZZLE_ACCOUNT, 8, 60);
+    LIMIT(SESSIONS_ADDRESS, 9, 3600);
+    LIMIT(MESSAGES_SESSION, 1024, 1);
+    LIMIT(LOGINS_ADDRESS, 1000000, 3600);
+    LIMIT(LOGINS_ACCOUNT, 1, 60);
+#undef LIMIT
     assert_int_equal(config.level, SC_LOG_ERROR);
     assert_string_equal(config.log_file, "/tmp/x.log");
     sc_config_free(&config);
@@ -141,6 +162,8 @@ test_example(void **state)
     assert_true(config.quotas.messages == SC_NO_LIMIT);
     assert_true(config.quotas.first_bytes == 4u << 20);
     assert_true(config.quotas.first_messages == 1000);
+    assert_memory_equal(&config.limits, &sc_throttle_default,
+                        sizeof(config.limits));
     sc_config_free(&config);
 }
 
@@ -237,6 +260,18 @@ test_values(void **state)
         { "[quotas]\nsessions = -1\n", "neither a number" },
         { "[quotas]\nfirst_bytes = 1z\n", "neither a number" },
         { "[quotas]\nfirst_messages =\n", "neither a number" },
+        { "[limits]\nenabled = maybe\n", "neither on nor off" },
+        { "[limits]\npuzzle_bits = 21\n", "not a number up to 20" },
+        { "[limits]\npuzzle_bits = hard\n", "not a number up to 20" },
+        { "[limits]\npuzzle_address = 20\n", "neither a rate" },
+        { "[limits]\npuzzle_customer = 0/m\n", "neither a rate" },
+        { "[limits]\npuzzle_account = 1/d\n", "neither a rate" },
+        { "[limits]\nsessions_address = 1/\n", "neither a rate" },
+        { "[limits]\nmessages_session = /m\n", "neither a rate" },
+        { "[limits]\nlogins_address = 1/mm\n", "neither a rate" },
+        { "[limits]\nlogins_account = 1000001/m\n", "neither a rate" },
+        { "[limits]\nlogins_account = 12345678901234567890/m\n",
+          "neither a rate" },
         { "[log]\nlevel = chatty\n", "not one of" },
         { "[log]\nfile =\n", "empty" },
     };

@@ -645,8 +645,8 @@ test_options(void **state)
     assert_non_null(f);
     fputs("colour = blue\n", f);
     fclose(f);
-    says(arguments, 1, "conf:17: unknown key colour in [log]");
-    says(arguments + 3, 1, "conf:17: unknown key colour in [log]");
+    says(arguments, 1, "conf:19: unknown key colour in [log]");
+    says(arguments + 3, 1, "conf:19: unknown key colour in [log]");
 }
 
 int

@@ -18,6 +18,8 @@ export interface ServiceOptions {
   /** The programs under address and undefined sanitizers: true by default. */
   readonly sanitized?: boolean;
   readonly registration?: "open" | "off" | "invitation";
+  /** Lines of the section, instead of none. */
+  readonly limits?: string;
   /** Of sealchatd: info by default. */
   readonly logLevel?: string;
   /** Another sealchatd than the build's, and what is in its environment. */
@@ -285,6 +287,8 @@ class Service implements RunningService {
       "[quotas]",
       "first_bytes = none",
       "first_messages = none",
+      "[limits]",
+      this.#options.limits ?? "enabled = off",
       "[log]",
       `level = ${this.#options.logLevel ?? "info"}`,
       `file = ${this.folder}/sealchatd.log`,

@@ -14,14 +14,15 @@ use SealChat::Nginx;
 use Time::HiRes qw(sleep time);
 
 sub new {
-    my $class = shift;
+    my ($class, %args) = @_;
     my $dir = tempdir('sealchat-s-XXXXXX', TMPDIR => 1, CLEANUP => 1);
     my $self = bless { dir => $dir }, $class;
 
     mkdir "$dir/store" or die "$dir/store: $!\n";
     open my $conf, '>', "$dir/sealchatd.conf" or die "sealchatd.conf: $!\n";
     print $conf "[service]\norigin = http://127.0.0.1:1\n"
-        . "[link]\nlisten = $dir/link.sock\n[store]\npath = $dir/store\n";
+        . "[link]\nlisten = $dir/link.sock\n[store]\npath = $dir/store\n"
+        . ($args{limits} // "[limits]\nenabled = off\n");
     close $conf or die "sealchatd.conf: $!\n";
 
     defined(my $pid = fork) or die "fork: $!\n";
