@@ -17,6 +17,7 @@
  *     --no-ticket      never say that a stream is authenticated
  *     --pour N         answer DATA above 1,000 bytes with N messages of its
  *                      length, as fast as PAUSE and the link allow
+ *     --pour-bytes N   messages of that length instead
  *     --strange-status tell metrics among lines that are none
  *     --repeating-status tell of one family again and again
  *     --many-status      tell of as many families as there is room for
@@ -88,6 +89,7 @@ static struct {
     uint16_t    close_code;
     unsigned    copies;
     unsigned    pour;
+    unsigned    pour_bytes;     /* 0: as long as what came */
     const char *path;
 } opt = { .copies = 1 };
 
@@ -344,7 +346,7 @@ on_data(struct link *link, const struct sc_record *rec,
 
     if (opt.pour && rec->length > POUR_BYTES) {
         stream->pour = opt.pour;
-        stream->length = rec->length;
+        stream->length = opt.pour_bytes ? opt.pour_bytes : rec->length;
         pour_all(link);
         return NULL;
     }
@@ -665,7 +667,8 @@ usage(void)
     fprintf(stderr,
             "usage: link-echo [--no-hello] [--garbage] [--truncate]\n"
             "                 [--oversize] [--no-ticket] [--close CODE]\n"
-            "                 [--flood N] [--pour N] [--stop-reading]\n"
+            "                 [--flood N] [--pour N [--pour-bytes N]]\n"
+            "                 [--stop-reading]\n"
             "                 [--strange-status] [--repeating-status]\n"
             "                 [--many-status]\n"
             "                 [--unasked-status] SOCKET\n");
@@ -689,6 +692,7 @@ parse_options(int argc, char **argv)
         { "close", required_argument, NULL, 'c' },
         { "flood", required_argument, NULL, 'f' },
         { "pour", required_argument, NULL, 'p' },
+        { "pour-bytes", required_argument, NULL, 'b' },
         { NULL, 0, NULL, 0 }
     };
     int c;
@@ -700,6 +704,11 @@ parse_options(int argc, char **argv)
             opt.copies = (unsigned) atoi(optarg);
         } else if (c == 'p') {
             opt.pour = (unsigned) atoi(optarg);
+        } else if (c == 'b') {
+            opt.pour_bytes = (unsigned) atoi(optarg);
+            if (opt.pour_bytes > SC_RECORD_PAYLOAD_MAX) {
+                usage();
+            }
         } else if (c != 0) {
             usage();
         }
