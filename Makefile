@@ -177,7 +177,7 @@ $(ASAN)/obj/%.o: %.c | $(BUILD)/.deps-build
 	@mkdir -p $(@D)
 	@$(CC) -std=gnu11 $(SANITIZE) $(WARN) $(INC) $(CPKG) -MMD -MP -c $< -o $@
 
--include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
+-include $(shell find $(BUILD) -name '*.d' -type f 2>/dev/null)
 
 
 # --- the pages ---------------------------------------------------------------
@@ -213,18 +213,48 @@ $(BUILD)/t/tools/make-vectors: \
 	@mkdir -p $(@D)
 	@$(CC) $(CFLAGS) -o $@ $^ $(LIBS)
 
-$(BUILD)/bench/load: $(call obj,$(wildcard bench/*.c) $(PROTO_C) ngx_module/ws_frame.c)
+$(BUILD)/bench/load: $(call obj,$(wildcard bench/load/*.c) $(PROTO_C))
 	@mkdir -p $(@D)
-	@$(CC) $(CFLAGS) -o $@ $^ $(LIBS) -lm
+	@$(CC) $(CFLAGS) -o $@ $^ $(LIBS) -lssl -lcrypto
+
+$(BUILD)/bench/crowd: $(call obj,bench/crowd/crowd.c $(PROTO_C) \
+        $(addprefix bench/load/,client.c cpu.c people.c))
+	@mkdir -p $(@D)
+	@$(CC) $(CFLAGS) -o $@ $^ $(LIBS) -lssl -lcrypto
+
+$(BUILD)/bench/echo: $(call obj,bench/peers/echo/echo.c)
+	@mkdir -p $(@D)
+	@$(CC) $(CFLAGS) -o $@ $^ $(LIBS) -lcrypto
+
+# Beside what they run: the module, sealchatd, link-echo.
+BENCH := module sidecar $(BUILD)/t/tools/link-echo \
+         $(addprefix $(BUILD)/bench/,load crowd echo)
+COMPARE = PYTHONDONTWRITEBYTECODE=1 python3 bench/compare
+
+.PHONY: bench-deps
+bench-deps:
+	@packaging/deps.sh build test bench peers
+
+.PHONY: bench
+bench: bench-deps $(BENCH) $(BUILD)/bench/growth ## SealChat beside every peer of Debian, and a store with 10 million messages; ARGS=--help
+	@$(COMPARE) full $(ARGS)
+
+.PHONY: bench-quick
+bench-quick: bench-deps $(BENCH) ## the same within 3 minutes, without the large store
+	@$(COMPARE) quick $(ARGS)
 
 .PHONY: bench-nchan
-bench-nchan: all tools ## interleaved run against nchan, in memory, side by side
-	@packaging/deps.sh build bench
-	bench/nchan.sh
+bench-nchan: bench-deps $(BENCH) ## beside nchan alone
+	@$(COMPARE) quick --only nchan $(ARGS)
+
+.PHONY: bench-smoke
+bench-smoke: $(BUILD)/.deps-test $(BENCH) ## each measurement once and small: whether it gives a figure
+	@packaging/deps.sh peers
+	@$(COMPARE) smoke $(ARGS)
 
 GROWTH  := $(BUILD)/bench/growth
 
-$(GROWTH): $(call obj,$(wildcard bench/growth/*.c) bench/histogram.c \
+$(GROWTH): $(call obj,$(wildcard bench/growth/*.c) bench/load/histogram.c \
         $(filter-out sidecar/sealchatd.c,$(SIDECAR_C)))
 	@mkdir -p $(@D)
 	@$(CC) $(CFLAGS) -o $@ $^ $(LIBS) -lcmocka
@@ -255,7 +285,7 @@ PORT ?= 8080
 # --- tests -------------------------------------------------------------------
 
 TEST_PARTS := test-unit test-shipped test-third test-differential test-model test-memory test-crash test-restart \
-              test-nginx test-web test-browser hostile test-canary
+              test-nginx test-web test-browser hostile test-canary bench-smoke
 
 .PHONY: test
 test: ## run all tests; the last line is N passed, N failed
@@ -404,9 +434,9 @@ $(RESTART)/obj/%.o: %.c | $(BUILD)/.deps-build
 $(RESTART)/restart $(RESTART)/reload: $(RESTART)/%: \
         $(RESTART)/obj/t/restart/%.o \
         $(patsubst %.c,$(RESTART)/obj/%.o,$(RESTART_C)) \
-        $(call obj,t/restart/ws.c bench/client.c $(PROTO_C))
+        $(call obj,t/restart/ws.c bench/load/client.c $(PROTO_C))
 	@mkdir -p $(@D)
-	@$(CC) $(CFLAGS) -o $@ $^ $(LIBS) -lcmocka
+	@$(CC) $(CFLAGS) -o $@ $^ $(LIBS) -lssl -lcrypto -lcmocka
 
 # Hands out no ticket: with it the test must see streams get lost.
 $(RESTART)/sealchatd-no-tickets: $(call obj,t/restart/wrap/no_tickets.c $(SIDECAR_C))
@@ -514,7 +544,7 @@ test-canary: $(BUILD)/.deps-test all $(FRAMES_TS) ## search memory, cores, datab
 .PHONY: programs
 programs: all tools asan test-crash-build test-restart-build $(UNIT) $(REPLAYS) \
         $(UNIT_RUNS) $(PRELOAD) $(BUILD)/memory/idle $(BUILD)/memory/sockets \
-        $(GROWTH) $(BUILD)/differential/judge $(BUILD)/hostile/sealchatd-without \
+        $(GROWTH) $(BENCH) $(BUILD)/differential/judge $(BUILD)/hostile/sealchatd-without \
         $(BUILD)/hostile/salamander ## build every program of tests and benchmarks
 
 # libFuzzer wants clang; what it finds new goes to build/fuzz.

@@ -10,7 +10,7 @@
 #define SEALCHAT_BENCH_GROWTH_H
 
 #include "../../t/unit/people.h"
-#include "../histogram.h"
+#include "../load/histogram.h"
 
 #define INFLIGHT  8              /* messages of a session without STORED */
 

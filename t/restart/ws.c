@@ -13,7 +13,7 @@
 
 #include <sealchat/limits.h>
 
-#include "../../bench/client.h"
+#include "../../bench/load/client.h"
 
 struct ws {
     struct client client;

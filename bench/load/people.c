@@ -1,9 +1,10 @@
 /*
- * SealChat as a peer: for each pair a customer that registers, its device that
- * logs in, and a visitor with a session of his own.  Signatures, hash chains
- * and layouts are real; what would be sealed is noise, since the service can
- * not tell.
+ * Customers, devices and visitors of SealChat: registering, logging in, and
+ * envelopes.  Signatures, hash chains and layouts are real; what would be
+ * sealed is noise, since the service can not tell.
  */
+
+#include "people.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,34 +15,13 @@
 
 #include <sealchat/frames.h>
 
-#include "load.h"
 #include "protocol/account.h"
 #include "protocol/auth.h"
 #include "protocol/ed25519.h"
 #include "protocol/envelope.h"
-#include "protocol/hello.h"
 #include "protocol/ids.h"
 #include "protocol/padme.h"
 #include "protocol/suite.h"
-
-struct key {
-    uint8_t pk[32];
-    uint8_t sk[64];
-    uint8_t id[32];
-};
-
-/* One customer with one device, and one visitor. */
-struct actors {
-    const struct options *options;
-    char       path[256];
-    struct key ik, device, session;
-    uint8_t    cid[32], account_id[32], sid[32];
-    uint8_t    message_pk[32], session_pk[32];
-    uint8_t    roster_id[32];
-    uint8_t    hello[SC_HELLO_MAX];
-    size_t     hello_n;
-    uint8_t    noise[SC_ENVELOPE_MAX];
-};
 
 static const uint8_t zeros[64];
 
@@ -69,28 +49,26 @@ make_key(struct key *key)
     sc_signkey_id_of(key->id, key->pk);
 }
 
-static void
-make_actors(struct actors *a, const struct options *options)
+void
+customer_make(struct customer *a, const struct address *address,
+              const char *path)
 {
     uint8_t scalar[32];
     char    text[SC_CID_TEXT + 1];
     int     n;
 
-    a->options = options;
+    a->address = address;
     make_key(&a->ik);
     make_key(&a->device);
-    make_key(&a->session);
     sc_cid_of(a->cid, a->ik.pk);
     randombytes_buf(a->account_id, sizeof(a->account_id));
     randombytes_buf(a->noise, sizeof(a->noise));
 
     randombytes_buf(scalar, sizeof(scalar));
     crypto_scalarmult_base(a->message_pk, scalar);
-    randombytes_buf(scalar, sizeof(scalar));
-    crypto_scalarmult_base(a->session_pk, scalar);
 
     sc_cid_write(text, a->cid);
-    n = snprintf(a->path, sizeof(a->path), "%s?c=%s", options->path, text);
+    n = snprintf(a->path, sizeof(a->path), "%s?c=%s", path, text);
     if (n < 0 || (size_t) n >= sizeof(a->path)) {
         die("the path is too long");
     }
@@ -99,8 +77,7 @@ make_actors(struct actors *a, const struct options *options)
 
 /* --- asking -------------------------------------------------------------- */
 
-/* Waits for a frame of that type and finds its body. */
-static struct sc_bytes
+struct sc_bytes
 expect(struct client *client, uint8_t type)
 {
     struct sc_frame       frame;
@@ -126,12 +103,10 @@ expect(struct client *client, uint8_t type)
 }
 
 static void
-open_stream(struct client *client, const struct actors *a,
-            uint8_t challenge[32])
+await_challenge(struct client *client, uint8_t challenge[32])
 {
     struct sc_frame_challenge frame;
 
-    client_open(client, &a->options->address, a->path);
     if (!sc_challenge_decode(expect(client, SC_FRAME_CHALLENGE), &frame)) {
         die("a malformed CHALLENGE");
     }
@@ -139,7 +114,7 @@ open_stream(struct client *client, const struct actors *a,
 }
 
 static void
-sign_claim(uint8_t sig[64], const struct actors *a, uint8_t role,
+sign_claim(uint8_t sig[64], const struct customer *a, uint8_t role,
            const uint8_t challenge[32], const uint8_t subject[32],
            const uint8_t sk[64])
 {
@@ -149,8 +124,8 @@ sign_claim(uint8_t sig[64], const struct actors *a, uint8_t role,
         role == SC_ROLE_REGISTRATION ? zeros : NULL
     };
 
-    sc_origin_hash(origin, a->options->address.origin,
-                   strlen(a->options->address.origin));
+    sc_origin_hash(origin, a->address->origin,
+                   strlen(a->address->origin));
     sc_auth_sign(sig, &claim, sk);
 }
 
@@ -158,7 +133,7 @@ sign_claim(uint8_t sig[64], const struct actors *a, uint8_t role,
 /* --- registering --------------------------------------------------------- */
 
 static size_t
-make_roster(uint8_t *out, size_t cap, struct actors *a)
+make_roster(uint8_t *out, size_t cap, struct customer *a)
 {
     struct sc_roster roster = {
         .version = 1, .generation = 1, .prev = zeros,
@@ -176,7 +151,7 @@ make_roster(uint8_t *out, size_t cap, struct actors *a)
 
 /* The list of one wrap record of each kind, and what it hashes to. */
 static struct sc_list
-make_wraps(uint8_t *out, size_t cap, const struct actors *a, uint8_t hash[32])
+make_wraps(uint8_t *out, size_t cap, const struct customer *a, uint8_t hash[32])
 {
     static const size_t ct[] = {
         0, SC_WRAP_AK_CT, SC_WRAP_AK_RECOVERY_CT, SC_WRAP_IK_CT,
@@ -210,7 +185,7 @@ make_wraps(uint8_t *out, size_t cap, const struct actors *a, uint8_t hash[32])
 }
 
 static void
-ask_salt(struct client *client, const struct actors *a, uint8_t salt[16])
+ask_salt(struct client *client, const struct customer *a, uint8_t salt[16])
 {
     struct sc_frame_login_start ask = { .account_id = a->account_id };
     struct sc_frame_salt        answer;
@@ -223,8 +198,8 @@ ask_salt(struct client *client, const struct actors *a, uint8_t salt[16])
     memcpy(salt, answer.server_salt, SC_SERVER_SALT_BYTES);
 }
 
-static void
-register_customer(struct actors *a)
+void
+customer_register(struct customer *a)
 {
     static uint8_t           out[SC_FRAME_MAX];
     uint8_t                  account_out[SC_ACCOUNT_BYTES];
@@ -241,7 +216,8 @@ register_customer(struct actors *a)
     };
     size_t n;
 
-    open_stream(&client, a, challenge);
+    client_open(&client, a->address, a->path);
+    await_challenge(&client, challenge);
     ask_salt(&client, a, salt);
     n = make_roster(roster_out, sizeof(roster_out), a);
     ask.roster = bytes_of(roster_out, n);
@@ -260,43 +236,71 @@ register_customer(struct actors *a)
 
 /* --- logging in ---------------------------------------------------------- */
 
-static void
-make_hello(struct actors *a)
+void
+session_make(struct session *s, const struct customer *a)
 {
     struct sc_hello hello = {
         .cid = a->cid, .suite = SC_SUITE_X25519, .time = time_ms(),
         .roster_id = a->roster_id
     };
+    uint8_t scalar[32];
 
-    hello.kem_pk = bytes_of(a->session_pk, 32);
-    a->hello_n = sc_hello_build(a->hello, sizeof(a->hello), &hello,
-                                a->session.sk);
-    sc_sid_of(a->sid, a->cid, SC_SUITE_X25519, a->session.pk, hello.kem_pk);
+    memset(s, 0, sizeof(*s));
+    s->customer = a;
+    make_key(&s->key);
+    randombytes_buf(scalar, sizeof(scalar));
+    crypto_scalarmult_base(s->kem_pk, scalar);
+
+    hello.kem_pk = bytes_of(s->kem_pk, 32);
+    s->hello_n = sc_hello_build(s->hello, sizeof(s->hello), &hello, s->key.sk);
+    sc_sid_of(s->sid, a->cid, SC_SUITE_X25519, s->key.pk, hello.kem_pk);
 }
 
+/* Waits for CHALLENGE and signs it. */
 static void
-log_in(struct client *client, const struct actors *a, uint8_t role)
+prove(struct client *client, const struct customer *a, struct sc_frame_auth *ask,
+      const uint8_t sk[64])
 {
-    int                  visitor = role == SC_ROLE_VISITOR;
-    const struct key    *key = visitor ? &a->session : &a->device;
-    uint8_t              challenge[32], sig[64], out[2048];
+    uint8_t challenge[32], sig[64], out[2048];
+
+    await_challenge(client, challenge);
+    sign_claim(sig, a, ask->role, challenge, ask->subject, sk);
+    ask->sig = sig;
+    ask->release = zeros;
+    client_send(client, out, sc_auth_encode(out, sizeof(out), 3, ask));
+}
+
+void
+session_prove(const struct session *s, struct client *client)
+{
     struct sc_frame_auth ask = {
-        .role = role, .subject = visitor ? a->sid : key->id, .sig = sig,
-        .release = zeros, .hello = { a->hello, visitor ? a->hello_n : 0 }
+        .role = SC_ROLE_VISITOR, .subject = s->sid,
+        .hello = { s->hello, s->hello_n }
     };
+
+    prove(client, s->customer, &ask, s->key.sk);
+}
+
+void
+device_prove(const struct customer *a, struct client *client)
+{
+    struct sc_frame_auth ask = {
+        .role = SC_ROLE_DEVICE, .subject = a->device.id
+    };
+
+    prove(client, a, &ask, a->device.sk);
+}
+
+unsigned
+await_ready(struct client *client)
+{
     struct sc_frame_ready ready;
 
-    open_stream(client, a, challenge);
-    sign_claim(sig, a, role, challenge, ask.subject, key->sk);
-    client_send(client, out, sc_auth_encode(out, sizeof(out), 3, &ask));
     if (!sc_ready_decode(expect(client, SC_FRAME_READY), &ready)) {
         die("a malformed READY");
     }
 
-    if (visitor && a->options->inflight > ready.requests) {
-        die("the service takes %u unanswered requests, not %u",
-            ready.requests, a->options->inflight);
-    }
+    return ready.requests;
 }
 
 
@@ -318,124 +322,36 @@ ct_bytes(unsigned size)
     return size - others;
 }
 
-static void
-write_frames(struct pair *pair, const struct actors *a)
+size_t
+session_message(struct session *s, uint8_t *out, unsigned size)
 {
-    uint8_t customer_id[32], session_id[32], prev[32] = { 0 };
-    uint8_t message[SC_FRAME_HEADER + SC_ENVELOPE_MAX];
-    size_t  n, used = 0;
-    struct sc_envelope envelope = {
+    const struct customer *a = s->customer;
+    uint8_t                customer_id[32], session_id[32];
+    struct sc_envelope     envelope = {
         .type = SC_ENVELOPE_STORED, .direction = SC_TO_CUSTOMER,
-        .cid = a->cid, .sid = a->sid, .time = time_ms(), .prev = prev,
-        .roster_id = a->roster_id, .commitment = a->noise + 384
+        .cid = a->cid, .sid = s->sid, .time = time_ms(), .prev = s->prev,
+        .seq = ++s->seq, .roster_id = a->roster_id,
+        .commitment = a->noise + 384
     };
     struct sc_writer w;
+    size_t           n;
 
     sc_kem_id_of(customer_id, SC_SUITE_X25519, bytes_of(a->message_pk, 32));
-    sc_kem_id_of(session_id, SC_SUITE_X25519, bytes_of(a->session_pk, 32));
+    sc_kem_id_of(session_id, SC_SUITE_X25519, bytes_of(s->kem_pk, 32));
     envelope.customer.suite = envelope.session.suite = SC_SUITE_X25519;
     envelope.customer.kem_id = customer_id;
     envelope.session.kem_id = session_id;
     envelope.customer.sealed = bytes_of(a->noise + 416, SC_HPKE_SEALED_BYTES);
     envelope.session.sealed = bytes_of(a->noise + 496, SC_HPKE_SEALED_BYTES);
-    envelope.ct = bytes_of(a->noise + 576, ct_bytes(pair->options->size));
+    envelope.ct = bytes_of(a->noise + 576, ct_bytes(size));
 
-    n = SC_FRAME_HEADER + pair->options->size + CLIENT_HEADER_MAX;
-    pair->frames = malloc(n * pair->options->messages);
-    if (pair->frames == NULL) {
-        die("no memory");
-    }
+    n = sc_envelope_build(out + SC_FRAME_HEADER, SC_ENVELOPE_MAX, &envelope,
+                          s->key.sk);
+    sc_signed_id_of(s->prev, bytes_of(out + SC_FRAME_HEADER, n));
 
-    while (envelope.seq < pair->options->messages) {
-        envelope.seq++;
-        n = sc_envelope_build(message + SC_FRAME_HEADER, SC_ENVELOPE_MAX,
-                              &envelope, a->session.sk);
-        sc_signed_id_of(prev, bytes_of(message + SC_FRAME_HEADER, n));
-
-        w = sc_writer_of(message, SC_FRAME_HEADER);
-        sc_put_uint(&w, SC_FRAME_SEND, 1);
-        sc_put_uint(&w, 0, 1);
-        sc_put_uint(&w, envelope.seq & 0xffff, 2);
-        pair->frame_bytes = client_frame(pair->frames + used, message,
-                                         SC_FRAME_HEADER + n);
-        used += pair->frame_bytes;
-    }
+    w = sc_writer_of(out, SC_FRAME_HEADER);
+    sc_put_uint(&w, SC_FRAME_SEND, 1);
+    sc_put_uint(&w, 0, 1);
+    sc_put_uint(&w, s->seq & 0xffff, 2);
+    return SC_FRAME_HEADER + n;
 }
-
-static void
-prepare(struct pair *pair, unsigned index)
-{
-    static struct actors a;
-
-    (void) index;
-    make_actors(&a, pair->options);
-    register_customer(&a);
-    make_hello(&a);
-    log_in(&pair->receiver, &a, SC_ROLE_DEVICE);
-    log_in(&pair->sender, &a, SC_ROLE_VISITOR);
-    write_frames(pair, &a);
-}
-
-static unsigned
-on_answer(struct pair *pair, const uint8_t *p, size_t n)
-{
-    struct sc_frame        frame;
-    struct sc_frame_stored stored;
-    struct sc_frame_error  error;
-
-    if (sc_frame_open(p, n, &frame) == SC_E_NONE
-        && frame.type == SC_FRAME_STORED
-        && sc_stored_decode(frame.body, &stored)
-        && frame.tag == ((pair->stored + 1) & 0xffff))
-    {
-        return 1;
-    }
-
-    if (frame.type == SC_FRAME_ERROR && sc_error_decode(frame.body, &error)) {
-        die("the service refused: %u %.*s", error.code,
-            (int) error.sentence.n, (const char *) error.sentence.p);
-    }
-
-    die("a frame that was not due: type %u, tag %u", frame.type, frame.tag);
-}
-
-static uint64_t
-on_delivery(struct pair *pair, const uint8_t *p, size_t n)
-{
-    struct sc_frame         frame;
-    struct sc_frame_deliver deliver;
-    struct sc_reader        r;
-
-    if (sc_frame_open(p, n, &frame) != SC_E_NONE
-        || frame.type != SC_FRAME_DELIVER
-        || !sc_deliver_decode(frame.body, &deliver)
-        || deliver.envelope.n != pair->options->size)
-    {
-        die("a frame of type %u where DELIVER was due", frame.type);
-    }
-
-    pair->position = deliver.position;
-    r = sc_reader_of(deliver.envelope.p + SEQ_OFFSET, 8);
-    return sc_get_u64(&r);
-}
-
-/* One cumulative ACK for all that came at once, as a client does that persists
- * in batches. */
-static void
-taken(struct pair *pair)
-{
-    struct sc_frame_ack ack = { .position = pair->position };
-    uint8_t             out[32];
-
-    if (pair->position == pair->acked) {
-        return;
-    }
-
-    client_send(&pair->receiver, out, sc_ack_encode(out, sizeof(out), 0,
-                                                    &ack));
-    pair->acked = pair->position;
-}
-
-const struct peer sealchat_peer = {
-    "sealchat", prepare, on_answer, on_delivery, taken
-};

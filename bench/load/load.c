@@ -1,47 +1,63 @@
 /*
- * Load for a whole service: several processes of real WebSocket clients, pairs
- * of a sender and a receiver, a window of messages in flight in each.
+ * Load for a whole service: several processes of real clients, pairs of a
+ * sender and a receiver, a window of messages in flight in each.  It speaks
+ * the protocol of each system that SealChat is measured beside, and writes and
+ * reads in the same way for all of them.
  *
  *     load --url 127.0.0.1:8080/sealchat --origin http://127.0.0.1:8080 \
  *          --pairs 64 --inflight 8 --messages 2000 --procs 2 --pids 12,34
  *
  * Everything is connected, logged in, signed and masked before the clock
- * starts.  Prints one line of JSON, and one for people on standard error.
+ * starts.  Prints one line of JSON, and one for people on standard error.  A
+ * message that is lost or comes twice ends it with a sentence and without
+ * figures.
  */
 
 #include "load.h"
 
 #include <getopt.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <sodium.h>
 
+#include "cpu.h"
+
 #define PROCS_MAX 64u
-#define PIDS_MAX  64u
 
 static const char usage[] =
     "usage: load --url host:port/path [options]\n"
-    "  --peer sealchat|nchan  what to speak (sealchat)\n"
-    "  --origin origin        of the service (http://host:port)\n"
-    "  --pairs n              senders, each with a receiver (16)\n"
-    "  --inflight n           unacknowledged messages of a sender (8)\n"
-    "  --messages n           of each sender (1000)\n"
-    "  --seconds n            end earlier, after that time\n"
-    "  --procs n              processes (2)\n"
-    "  --size n               bytes of an envelope (782)\n"
-    "  --pids a,b,c           the service's processes, for its CPU time\n";
+    "  --peer name      sealchat, nchan, echo, mosquitto, nats, redis or\n"
+    "                   link-echo (sealchat)\n"
+    "  --origin origin  of the service (http://host:port)\n"
+    "  --pairs n        senders, each with a receiver (16)\n"
+    "  --inflight n     unacknowledged messages of a sender (8)\n"
+    "  --messages n     of each sender (1000)\n"
+    "  --seconds n      end earlier, after that time\n"
+    "  --ms n           the same in milliseconds\n"
+    "  --away           receivers come when all is stored; only then does\n"
+    "                   the clock start\n"
+    "  --procs n        processes (2)\n"
+    "  --size n         bytes of an envelope (782)\n"
+    "  --pids a,b,c     the service's processes, for its CPU time\n";
+
+static const struct peer *const peers[] = {
+    &sealchat_peer, &nchan_peer, &echo_peer, &mosquitto_peer, &nats_peer,
+    &redis_peer, &link_echo_peer
+};
 
 struct job {
     struct options     options;
     const struct peer *peer;
     char               url[256];
     char               origin[320];
-    long               pids[PIDS_MAX];
-    unsigned           n_pids;
+    struct cpu         cpu;
 };
 
 
@@ -90,20 +106,18 @@ read_url(struct job *job, const char *url)
     memcpy(address->port, colon + 1, strlen(colon + 1) + 1);
 }
 
-static void
-read_pids(struct job *job, char *text)
+static const struct peer *
+peer_named(const char *name)
 {
-    char *one, *end;
+    size_t i;
 
-    for (one = strtok(text, ","); one; one = strtok(NULL, ",")) {
-        if (job->n_pids == PIDS_MAX) {
-            die("--pids takes at most %u", PIDS_MAX);
-        }
-        job->pids[job->n_pids++] = strtol(one, &end, 10);
-        if (*end || job->pids[job->n_pids - 1] <= 0) {
-            die("--pids takes process ids, with commas between");
+    for (i = 0; i < sizeof(peers) / sizeof(peers[0]); i++) {
+        if (strcmp(peers[i]->name, name) == 0) {
+            return peers[i];
         }
     }
+
+    die("--peer %s is not known", name);
 }
 
 static void
@@ -115,6 +129,7 @@ read_options(struct job *job, int argc, char **argv)
         { "inflight", 1, NULL, 'i' }, { "messages", 1, NULL, 'm' },
         { "seconds", 1, NULL, 's' }, { "procs", 1, NULL, 'c' },
         { "size", 1, NULL, 'z' }, { "pids", 1, NULL, 'd' },
+        { "ms", 1, NULL, 't' }, { "away", 0, NULL, 'a' },
         { NULL, 0, NULL, 0 }
     };
     struct options *o = &job->options;
@@ -127,17 +142,13 @@ read_options(struct job *job, int argc, char **argv)
         case 'p': o->pairs = count("pairs", optarg, 20000); break;
         case 'i': o->inflight = count("inflight", optarg, 4096); break;
         case 'm': o->messages = count("messages", optarg, 10000000); break;
-        case 's': o->seconds = count("seconds", optarg, 3600); break;
+        case 's': o->ms = 1000 * count("seconds", optarg, 3600); break;
+        case 't': o->ms = count("ms", optarg, 3600000); break;
+        case 'a': o->away = 1; break;
         case 'c': o->procs = count("procs", optarg, PROCS_MAX); break;
         case 'z': o->size = count("size", optarg, SC_ENVELOPE_MAX); break;
-        case 'd': read_pids(job, optarg); break;
-        case 'e':
-            if (strcmp(optarg, "nchan") == 0) {
-                job->peer = &nchan_peer;
-            } else if (strcmp(optarg, "sealchat") != 0) {
-                die("--peer is sealchat or nchan");
-            }
-            break;
+        case 'd': cpu_read_pids(&job->cpu, optarg); break;
+        case 'e': job->peer = peer_named(optarg); break;
         default:
             fputs(usage, stderr);
             exit(2);
@@ -159,51 +170,11 @@ read_options(struct job *job, int argc, char **argv)
         o->address.origin = job->origin;
     }
 
-    o->address.subprotocol = job->peer == &sealchat_peer ? SC_SUBPROTOCOL
-                                                         : NULL;
-}
-
-
-/* --- the service's CPU time ---------------------------------------------- */
-
-/* User and system time of a process, in seconds: fields 14 and 15 of its stat
- * line, counted after the name, which may have spaces. */
-static double
-cpu_of(long pid)
-{
-    char          path[64], line[1024], *p;
-    unsigned long user, system;
-    FILE         *file;
-
-    snprintf(path, sizeof(path), "/proc/%ld/stat", pid);
-    file = fopen(path, "r");
-    if (file == NULL || fgets(line, sizeof(line), file) == NULL) {
-        die("process %ld of --pids is not there", pid);
+    o->address.subprotocol = job->peer->subprotocol;
+    o->away |= job->peer->pours;
+    if (o->away && job->peer->arrive == NULL) {
+        die("--away is for sealchat");
     }
-    fclose(file);
-
-    p = strrchr(line, ')');
-    if (p == NULL
-        || sscanf(p + 1, " %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u "
-                         "%lu %lu", &user, &system) != 2)
-    {
-        die("%s has another form", path);
-    }
-
-    return (double) (user + system) / (double) sysconf(_SC_CLK_TCK);
-}
-
-static double
-cpu_of_all(const struct job *job)
-{
-    double   sum = 0;
-    unsigned i;
-
-    for (i = 0; i < job->n_pids; i++) {
-        sum += cpu_of(job->pids[i]);
-    }
-
-    return sum;
 }
 
 
@@ -211,7 +182,7 @@ cpu_of_all(const struct job *job)
 
 struct worker {
     pid_t pid;
-    int   to;                      /* a byte: begin */
+    int   to;                      /* a byte: begin; one more: all have */
     int   from;                    /* a byte: prepared; then the result */
 };
 
@@ -248,35 +219,48 @@ write_all(int fd, const void *bytes, size_t n)
 }
 
 static void
+prepare(const struct job *job, struct pair *pair, unsigned index)
+{
+    pair->options = &job->options;
+    pair->sent_at = calloc(job->options.messages, sizeof(uint64_t));
+    if (pair->sent_at == NULL) {
+        die("no memory");
+    }
+    job->peer->prepare(pair, index);
+}
+
+static void
 work(const struct job *job, unsigned first, unsigned n, int from, int to)
 {
-    static struct result result;
-    struct pair         *pairs = calloc(n, sizeof(*pairs));
-    unsigned             i;
-    char                 byte = 'r';
+    static struct result  result, before;
+    const struct options *o = &job->options;
+    struct pair          *pairs = calloc(n, sizeof(*pairs));
+    unsigned              i, ends = SENDERS | RECEIVERS;
+    char                  byte = 'r';
 
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
     if (pairs == NULL) {
         die("no memory");
     }
 
     for (i = 0; i < n; i++) {
-        pairs[i].options = &job->options;
-        pairs[i].sent_at = calloc(job->options.messages, sizeof(uint64_t));
-        if (pairs[i].sent_at == NULL) {
-            die("no memory");
+        prepare(job, &pairs[i], first + i);
+    }
+
+    if (o->away) {
+        if (!job->peer->pours) {
+            run_pairs(job->peer, pairs, n, o, SENDERS, &before);
         }
-        job->peer->prepare(&pairs[i], first + i);
-        client_nonblocking(&pairs[i].sender);
-        client_nonblocking(&pairs[i].receiver);
+        ends = RECEIVERS;
     }
 
     write_all(to, &byte, 1);
-    if (read(from, &byte, 1) != 1) {
-        _exit(1);
-    }
-
-    run_pairs(job->peer, pairs, n, &job->options, &result);
+    read_all(from, &byte, 1);
+    run_pairs(job->peer, pairs, n, o, ends, &result);
     write_all(to, &result, sizeof(result));
+
+    read_all(from, &byte, 1);
+    run_settle(job->peer, pairs, n, o);
     _exit(0);
 }
 
@@ -322,12 +306,14 @@ add(struct result *into, const struct result *from)
 /* --- what is printed ----------------------------------------------------- */
 
 static void
-print(const struct job *job, const struct result *r, double cpu)
+print(const struct job *job, const struct result *r, double cpu, double began,
+      double ended)
 {
     const struct options *o = &job->options;
-    double      messages = (double) r->delivered;
+    double      messages = (double) (job->peer->no_delivery ? r->stored
+                                                            : r->delivered);
     double      stored = (double) r->stored / r->seconds;
-    double      delivered = messages / r->seconds;
+    double      delivered = (double) r->delivered / r->seconds;
     double      server_us = messages ? cpu * 1e6 / messages : 0;
     double      load_us = messages ? r->cpu_seconds * 1e6 / messages : 0;
     unsigned long long s50 = histogram_quantile(&r->stored_us, 0.5);
@@ -336,23 +322,43 @@ print(const struct job *job, const struct result *r, double cpu)
     unsigned long long d99 = histogram_quantile(&r->delivered_us, 0.99);
 
     printf("{\"peer\": \"%s\", \"pairs\": %u, \"inflight\": %u, "
-           "\"procs\": %u, \"size\": %u, \"messages\": %llu, "
+           "\"procs\": %u, \"size\": %u, \"messages\": %.0f, "
            "\"seconds\": %.3f, \"stored_per_s\": %.0f, "
            "\"delivered_per_s\": %.0f, \"stored_p50_us\": %llu, "
            "\"stored_p99_us\": %llu, \"delivered_p50_us\": %llu, "
-           "\"delivered_p99_us\": %llu, \"server_cpu_us\": %.2f, "
-           "\"load_cpu_us\": %.2f}\n",
+           "\"delivered_p99_us\": %llu, \"server_cpu_us\": %.3f, "
+           "\"load_cpu_us\": %.3f, \"began\": %.6f, \"ended\": %.6f}\n",
            job->peer->name, o->pairs, o->inflight, o->procs, o->size,
-           (unsigned long long) r->delivered, r->seconds, stored, delivered,
-           s50, s99, d50, d99, server_us, load_us);
+           messages, r->seconds, stored, delivered,
+           s50, s99, d50, d99, server_us, load_us, began, ended);
 
     fprintf(stderr,
-            "%-8s %u pairs, %u in flight: %.0f stored/s (p50 %.2f ms, "
+            "%-9s %u pairs, %u in flight: %.0f stored/s (p50 %.2f ms, "
             "p99 %.2f ms), %.0f delivered/s (p50 %.2f ms, p99 %.2f ms), "
             "%.2f us of the service's CPU a message (%.2f us of ours)\n",
             job->peer->name, o->pairs, o->inflight, stored,
             (double) s50 / 1e3, (double) s99 / 1e3, delivered,
             (double) d50 / 1e3, (double) d99 / 1e3, server_us, load_us);
+}
+
+static double
+time_of_day(void)
+{
+    struct timespec t;
+
+    clock_gettime(CLOCK_REALTIME, &t);
+    return (double) t.tv_sec + (double) t.tv_nsec / 1e9;
+}
+
+/* Tells each process to go on. */
+static void
+release(const struct job *job, const struct worker *workers)
+{
+    unsigned i;
+
+    for (i = 0; i < job->options.procs; i++) {
+        write_all(workers[i].to, "g", 1);
+    }
 }
 
 int
@@ -365,7 +371,7 @@ main(int argc, char **argv)
         .peer = &sealchat_peer
     };
     struct worker workers[PROCS_MAX];
-    double        cpu;
+    double        cpu, began, ended;
     unsigned      i;
     int           status, failed = 0;
     char          byte;
@@ -375,7 +381,7 @@ main(int argc, char **argv)
     }
 
     read_options(&job, argc, argv);
-    cpu_of_all(&job);
+    cpu_of_all(&job.cpu);
 
     for (i = 0; i < job.options.procs; i++) {
         start(&job, workers, i);
@@ -384,20 +390,23 @@ main(int argc, char **argv)
         read_all(workers[i].from, &byte, 1);
     }
 
-    cpu = cpu_of_all(&job);
-    for (i = 0; i < job.options.procs; i++) {
-        write_all(workers[i].to, &byte, 1);
-    }
+    cpu = cpu_of_all(&job.cpu);
+    began = time_of_day();
+    release(&job, workers);
     for (i = 0; i < job.options.procs; i++) {
         read_all(workers[i].from, &one, sizeof(one));
         add(&sum, &one);
     }
-    cpu = cpu_of_all(&job) - cpu;
+    cpu = cpu_of_all(&job.cpu) - cpu;
+    ended = time_of_day();
 
+    release(&job, workers);
     for (i = 0; i < job.options.procs; i++) {
         failed |= waitpid(workers[i].pid, &status, 0) < 0 || status != 0;
     }
 
-    print(&job, &sum, cpu);
+    if (!failed) {
+        print(&job, &sum, cpu, began, ended);
+    }
     return failed;
 }

@@ -18,9 +18,11 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <openssl/ssl.h>
 #include <sodium.h>
 
 #define READ_CAP      131072u
+#define READ_MAX      (1u << 24)
 #define WAIT_MS       20000
 #define OPCODE_TEXT   0x1
 #define OPCODE_BINARY 0x2
@@ -64,14 +66,21 @@ connect_to(const struct address *address)
     return fd;
 }
 
-static void
-send_all(int fd, const uint8_t *p, size_t n)
+void
+client_put(struct client *client, const uint8_t *p, size_t n)
 {
-    struct pollfd poller = { .fd = fd, .events = POLLOUT };
+    struct pollfd poller = { .fd = client->fd, .events = POLLOUT };
     ssize_t       sent;
 
+    if (client->ssl) {
+        if (SSL_write(client->ssl, p, (int) n) != (int) n) {
+            die("TLS: could not send");
+        }
+        return;
+    }
+
     while (n) {
-        sent = send(fd, p, n, MSG_NOSIGNAL);
+        sent = send(client->fd, p, n, MSG_NOSIGNAL);
 
         if (sent < 0 && errno == EAGAIN) {
             poll(&poller, 1, WAIT_MS);
@@ -87,9 +96,18 @@ send_all(int fd, const uint8_t *p, size_t n)
     }
 }
 
+static ssize_t
+receive(struct client *client, void *out, size_t n)
+{
+    if (client->ssl) {
+        return SSL_read(client->ssl, out, (int) n);
+    }
+    return recv(client->fd, out, n, 0);
+}
+
 /* Reads the answer's head byte by byte, so that nothing behind it is lost. */
 static void
-read_head(int fd, char *out, size_t cap)
+read_head(struct client *client, char *out, size_t cap)
 {
     size_t n = 0;
 
@@ -97,7 +115,7 @@ read_head(int fd, char *out, size_t cap)
         if (n + 1 == cap) {
             die("the answer's head is too long");
         }
-        if (recv(fd, out + n, 1, 0) != 1) {
+        if (receive(client, out + n, 1) != 1) {
             die("the connection closed during the handshake");
         }
         out[++n] = '\0';
@@ -108,21 +126,30 @@ read_head(int fd, char *out, size_t cap)
 }
 
 void
-client_open(struct client *client, const struct address *address,
-            const char *path)
+client_connect(struct client *client, const struct address *address)
+{
+    memset(client, 0, sizeof(*client));
+    client->fd = connect_to(address);
+
+    if (address->tls) {
+        client->ssl = SSL_new(address->tls);
+        if (client->ssl == NULL || SSL_set_fd(client->ssl, client->fd) != 1
+            || SSL_connect(client->ssl) != 1)
+        {
+            die("TLS: no connection to %s:%s", address->host, address->port);
+        }
+    }
+}
+
+void
+client_ask(struct client *client, const struct address *address,
+           const char *path)
 {
     uint8_t nonce[16];
-    char    key[32], request[2048], head[4096];
+    char    key[32], request[2048];
     int     n;
 
-    memset(client, 0, sizeof(*client));
-    client->in_cap = READ_CAP;
-    client->in = malloc(client->in_cap);
-    if (client->in == NULL) {
-        die("no memory");
-    }
-
-    client->fd = connect_to(address);
+    client_connect(client, address);
     randombytes_buf(nonce, sizeof(nonce));
     sodium_bin2base64(key, sizeof(key), nonce, sizeof(nonce),
                       sodium_base64_VARIANT_ORIGINAL);
@@ -135,8 +162,9 @@ client_open(struct client *client, const struct address *address,
                  "Origin: %s\r\n"
                  "Sec-WebSocket-Version: 13\r\n"
                  "Sec-WebSocket-Key: %s\r\n"
-                 "%s%s%s\r\n",
+                 "%s%s%s%s\r\n",
                  path, address->host, address->port, address->origin, key,
+                 address->headers ? address->headers : "",
                  address->subprotocol ? "Sec-WebSocket-Protocol: " : "",
                  address->subprotocol ? address->subprotocol : "",
                  address->subprotocol ? "\r\n" : "");
@@ -144,8 +172,15 @@ client_open(struct client *client, const struct address *address,
         die("the address is too long");
     }
 
-    send_all(client->fd, (const uint8_t *) request, (size_t) n);
-    read_head(client->fd, head, sizeof(head));
+    client_put(client, (const uint8_t *) request, (size_t) n);
+}
+
+void
+client_upgraded(struct client *client, const char *path)
+{
+    char head[4096];
+
+    read_head(client, head, sizeof(head));
     if (strncmp(head, "HTTP/1.1 101 ", 13) != 0) {
         die("%s: not upgraded: %.*s", path, (int) strcspn(head, "\r\n"),
             head);
@@ -153,8 +188,18 @@ client_open(struct client *client, const struct address *address,
 }
 
 void
+client_open(struct client *client, const struct address *address,
+            const char *path)
+{
+    client_ask(client, address, path);
+    client_upgraded(client, path);
+}
+
+void
 client_close(struct client *client)
 {
+    SSL_free(client->ssl);
+    client->ssl = NULL;
     close(client->fd);
     free(client->in);
     client->in = NULL;
@@ -207,7 +252,7 @@ client_send(struct client *client, const uint8_t *message, size_t n)
         die("no memory");
     }
 
-    send_all(client->fd, frame, client_frame(frame, message, n));
+    client_put(client, frame, client_frame(frame, message, n));
     free(frame);
 }
 
@@ -216,6 +261,25 @@ client_nonblocking(struct client *client)
 {
     if (fcntl(client->fd, F_SETFL, O_NONBLOCK) != 0) {
         die("fcntl: %s", strerror(errno));
+    }
+}
+
+/* Room for more; most connections never need any. */
+static void
+make_room(struct client *client)
+{
+    if (client->in_n < client->in_cap) {
+        return;
+    }
+
+    client->in_cap = client->in_cap ? 2 * client->in_cap : READ_CAP;
+    if (client->in_cap > READ_MAX) {
+        die("the service sent a message above %u bytes", READ_MAX / 2);
+    }
+
+    client->in = realloc(client->in, client->in_cap);
+    if (client->in == NULL) {
+        die("no memory");
     }
 }
 
@@ -231,8 +295,9 @@ client_read(struct client *client)
         client->in_at = 0;
     }
 
-    n = recv(client->fd, client->in + client->in_n,
-             client->in_cap - client->in_n, 0);
+    make_room(client);
+    n = receive(client, client->in + client->in_n,
+                client->in_cap - client->in_n);
 
     if (n < 0 && (errno == EAGAIN || errno == EINTR)) {
         return 0;
@@ -278,14 +343,14 @@ was_closed(struct client *client, const uint8_t *p, size_t n)
     client->code = (unsigned) (p[0] << 8 | p[1]);
     memcpy(client->reason, p + 2, n - 2);
     client->reason[n - 2] = '\0';
-    send_all(client->fd, out, put_frame(out, OPCODE_CLOSE, p, 2));
+    client_put(client, out, put_frame(out, OPCODE_CLOSE, p, 2));
 }
 
 const uint8_t *
 client_next(struct client *client, size_t *n)
 {
     uint8_t *p = client->in + client->in_at, pong[125 + CLIENT_HEADER_MAX];
-    size_t   have = client->in_n - client->in_at, head = 2, length;
+    size_t   have = client->in_n - client->in_at, head = 2, length, i;
     unsigned opcode;
 
     if (have < head) {
@@ -299,7 +364,15 @@ client_next(struct client *client, size_t *n)
         head = 4;
         length = have < head ? 0 : (size_t) (p[2] << 8 | p[3]);
     } else if (length == 127) {
-        die("the service sent a message above 65535 bytes");
+        head = 10;
+        length = 0;
+        for (i = 2; i < head && have >= head; i++) {
+            length = length << 8 | p[i];
+        }
+    }
+
+    if (length > READ_MAX) {
+        die("the service sent a message of %zu bytes", length);
     }
 
     if (have < head || have < head + length) {
@@ -321,8 +394,8 @@ client_next(struct client *client, size_t *n)
         return p;
 
     case OPCODE_PING:
-        send_all(client->fd, pong, put_frame(pong, OPCODE_PONG, p,
-                                             length < 126 ? length : 125));
+        client_put(client, pong, put_frame(pong, OPCODE_PONG, p,
+                                           length < 126 ? length : 125));
         return client_next(client, n);
 
     case OPCODE_PONG:
@@ -342,17 +415,48 @@ client_next(struct client *client, size_t *n)
 }
 
 const uint8_t *
+client_bytes(struct client *client, size_t *n)
+{
+    const uint8_t *p = client->in + client->in_at;
+
+    *n = client->in_n - client->in_at;
+    client->in_at = client->in_n;
+    return *n ? p : NULL;
+}
+
+static void
+wait_for_more(struct client *client)
+{
+    struct pollfd poller = { .fd = client->fd, .events = POLLIN };
+
+    if (!(client->ssl && SSL_pending(client->ssl))
+        && poll(&poller, 1, WAIT_MS) != 1)
+    {
+        die("no answer within %d seconds", WAIT_MS / 1000);
+    }
+    client_read(client);
+}
+
+const uint8_t *
 client_wait(struct client *client, size_t *n)
 {
-    struct pollfd  poller = { .fd = client->fd, .events = POLLIN };
     const uint8_t *message;
 
     while ((message = client_next(client, n)) == NULL) {
-        if (poll(&poller, 1, WAIT_MS) != 1) {
-            die("no answer within %d seconds", WAIT_MS / 1000);
-        }
-        client_read(client);
+        wait_for_more(client);
     }
 
     return message;
+}
+
+const uint8_t *
+client_wait_bytes(struct client *client, size_t *n)
+{
+    const uint8_t *p;
+
+    while ((p = client_bytes(client, n)) == NULL) {
+        wait_for_more(client);
+    }
+
+    return p;
 }
