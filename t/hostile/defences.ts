@@ -233,6 +233,11 @@ export const defences = {
     "client/transcript.ts",
     `if (!state || seq < state.stored.seq) return { verdict: "lost", confirmed };`,
     `if (!state || seq < state.stored.seq) return { verdict: "agreed", confirmed };`),
+  "looked-at-again": without(
+    "what a service says after it was away is compared with what it said before",
+    "client/exchange.ts",
+    "if (seq < end.seq || !equal(roster, ready.roster)) stream.close();",
+    "void seq, void roster, void end;"),
   "own-copies": without(
     "the word of the service is not enough to delete anything",
     "client/inbox.ts",

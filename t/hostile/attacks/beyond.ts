@@ -122,6 +122,52 @@ async function forgetful(scene: Scene): Promise<Ending> {
   });
 }
 
+/** The same behind a connection that stays open, as after a restart. */
+async function forgetsBehind(scene: Scene): Promise<Ending> {
+  const { visitor } = await talking(scene, "Please note my order.", "Noted.");
+  const stream = scene.stream("shop");
+  const last = scene.record.frames.findLast(({ name, stream: s }) =>
+    name === "ready" && s === stream)!;
+  const ready = {
+    ...f.decodeReady(copy(last.body)), seq: 0, id: new Uint8Array(32),
+  };
+  let proved = false;
+  scene.play({
+    page: "shop",
+    toService: ({ name, tag, stream: s }) => {
+      if (s !== stream) return undefined;
+      if (name === "resume") return [];
+      if (name !== "auth") return undefined;
+      proved = true;
+      s.toClient(f.encodeReady(tag, ready));
+      return [];
+    },
+    toClient: ({ name, tag, body }) =>
+      name === "ready"
+        ? [f.encodeReady(tag, { ...f.decodeReady(body), seq: 0, id: new Uint8Array(32) })]
+        : undefined,
+  });
+  stream.toClient(f.encodeResumed(0, { role: 0, mark: 5 }));
+  stream.toClient(f.encodeChallenge(0, {
+    ...challengeOf(scene), challenge: crypto.getRandomValues(new Uint8Array(32)),
+  }));
+  await until("the visitor has proved again who it is", () => proved);
+  const late = Date.now() + 3_000;
+  return scene.ends({
+    won: async () => Date.now() > late && (await visitor.alarm.count()) === 0,
+    lost: async () =>
+      (await visitor.alarm.count()) > 0 &&
+      (await visitor.alarm.getAttribute("data-code")) === "session-conflict",
+    saw: "An alarm: the service's copy of this conversation does not match.",
+    sawWon: "Nothing unusual, although the service has lost what it had confirmed.",
+  });
+}
+
+/** Any that came by. */
+const challengeOf = (scene: Scene): f.ChallengeFrame =>
+  f.decodeChallenge(copy(
+    scene.record.frames.findLast(({ name }) => name === "challenge")!.body));
+
 async function twoWords(scene: Scene): Promise<Ending> {
   const { lib } = scene;
   const desk = await scene.desk();
@@ -261,6 +307,11 @@ export const beyondAttacks: Attack[] = [
     row: 0, name: "A service that forgets", adversary: "the service",
     does: "comes back without the messages that it had confirmed",
     defence: "lost-messages", run: forgetful,
+  },
+  {
+    row: 0, name: "A service that forgets behind an open connection", adversary: "the service",
+    does: "has a visitor prove anew who it is, as after a restart, and has lost the messages that it had confirmed",
+    defence: "looked-at-again", run: forgetsBehind,
   },
   {
     row: 0, name: "A conversation that is said to be deleted", adversary: "the service",

@@ -46,7 +46,7 @@ export function auth(
       );
       return f.decodeReady(body);
     });
-  stream.renew = prove;
+  stream.renew = async () => stream.again?.(await prove());
   return prove();
 }
 

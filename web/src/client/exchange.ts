@@ -1,7 +1,7 @@
 // An authenticated stream at work: the outbox goes out, deliveries come in and
 // are acknowledged once persisted, gaps are filled from the history.
 
-import { copy, fromHex, toHex, type Bytes } from "../wire/bytes.ts";
+import { copy, equal, fromHex, toHex, type Bytes } from "../wire/bytes.ts";
 import { decodeEnvelope } from "../wire/envelope.ts";
 import {
   decodeDeleted, decodeDeliver, decodeSignalled,
@@ -107,6 +107,13 @@ export class Exchange {
   ): Promise<void> {
     const { transcript, stream } = this.#o;
     this.#window = Math.max(1, Math.floor(ready.requests / 2));
+    // If it lost what it had confirmed to a visitor, or has another roster, a
+    // new stream looks at all of it.
+    stream.again = async ({ seq, roster }) => {
+      const own = ready.role === 1 ? ends[0]!.sid : "";
+      const end = await transcript.confirmedEnd(own);
+      if (seq < end.seq || !equal(roster, ready.roster)) stream.close();
+    };
     for (const { sid, seq, id } of ends) await this.#reconcile(sid, seq, id);
     await transcript.retryHeld(this.#source);
     this.#ready = true;

@@ -53,7 +53,9 @@ export class Stream {
   /** What the service sends unasked, in order of arrival. */
   readonly on: Partial<Record<Unasked, (body: Bytes) => void>> = {};
   /** Proves again who one is; what ask.auth did. */
-  renew: (() => Promise<unknown>) | undefined;
+  renew: (() => Promise<void>) | undefined;
+  /** Looks at the READY that came of that. */
+  again: ((ready: f.ReadyFrame) => Promise<void>) | undefined;
   /** Resolves when the stream is over, however that came. */
   readonly closed: Promise<Disconnected>;
 
