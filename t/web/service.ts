@@ -53,6 +53,8 @@ export interface RunningService {
   reload(): Promise<void>;
   /** What sealchatctl answers, in JSON: one object a line. */
   ctl(...words: string[]): Record<string, unknown>[];
+  /** The sidecar's, as Prometheus reads them. */
+  metrics(): string;
   /** Ends everything.  Rejects if a sanitizer had anything to say, or a
    * process did not end as it should. */
   stop(): Promise<void>;
@@ -161,6 +163,13 @@ class Service implements RunningService {
     const options = ["-c", join(this.folder, "sealchatd.conf"), "-j"];
     return execFileSync(program, [...options, ...words], { encoding: "utf8" })
       .trim().split("\n").map((line) => JSON.parse(line) as Record<string, unknown>);
+  }
+
+  metrics(): string {
+    return execFileSync(
+      join(this.#build, "sealchatctl"),
+      ["-c", join(this.folder, "sealchatd.conf"), "metrics"],
+      { encoding: "utf8" });
   }
 
   async reload(): Promise<void> {

@@ -39,6 +39,8 @@ function framesOf(victim: Victim, own: Bytes): Frames {
     ["signal", (tag) => f.encodeSignal(tag, { envelope })],
     ["acknowledge", (tag) => f.encodeAck(tag, { position: 1_000_000 })],
     ["sessions", (tag) => f.encodeSessions(tag, { from: sid, count: 1 })],
+    ["block a session", (tag) => f.encodeBlock(tag, { sid, blocked: 1 })],
+    ["let a session in again", (tag) => f.encodeBlock(tag, { sid, blocked: 0 })],
     ["delete a session", (tag) => f.encodeDelete(tag, { sid })],
     ["delete the account", (tag) => f.encodeDelete(tag, { sid: accountId })],
     ["roster by id", (tag) => f.encodeRosterGet(tag, { id: roster, version: 0 })],

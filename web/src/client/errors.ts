@@ -1,11 +1,14 @@
 /** A failure that a page can act on by its code. */
 export class ClientError extends Error {
   readonly code: ClientErrorCode;
+  /** Of "too-many": after how many ms it may be tried again. */
+  readonly retry: number;
 
-  constructor(code: ClientErrorCode, message: string) {
+  constructor(code: ClientErrorCode, message: string, retry = 0) {
     super(message);
     this.name = "ClientError";
     this.code = code;
+    this.retry = retry;
   }
 }
 
@@ -17,6 +20,7 @@ export type ClientErrorCode =
   | "bad-invitation" // not 32 hexadecimal digits
   | "bad-text" // empty, or above 16 KiB of UTF-8
   | "wrong-credentials" // name, password or Secret Key: not told which
+  | "too-many" // failed attempts from this address: retry says for how long
   | "account-taken"
   | "registration-closed"
   | "not-here" // the service does not know this customer

@@ -265,6 +265,8 @@ function clientErrorOf(error: unknown): unknown {
   switch (error.code) {
     case f.E_AUTH_FAILED:
       return new ClientError("wrong-credentials", error.message);
+    case f.E_SLOW_DOWN:
+      return new ClientError("too-many", error.message, error.retry);
     case f.E_ACCOUNT_TAKEN:
       return new ClientError("account-taken", error.message);
     case f.E_REGISTRATION_CLOSED:

@@ -18,6 +18,8 @@ const failures: Record<ClientErrorCode, string> = {
   "bad-text": "A message has to have some text, and at most 16,384 bytes of it.",
   "wrong-credentials":
     "The account, password, Secret Key or chat code is not right. Compare them with your recovery kit; which one differs is not told to anybody.",
+  "too-many":
+    "Too many attempts from this network have failed. Nothing is locked: your devices go on, and from another network you can log in at once.",
   "account-taken": "This account name is taken. Choose another one.",
   "registration-closed":
     "This service takes no new account without an invitation that holds. If you have one, enter it; otherwise ask whoever runs the service.",
@@ -48,6 +50,12 @@ export function failureWords(error: unknown): string {
   }
   if (error.code === "offline" && isHostedElsewhere()) {
     return `${failures.offline} If it is up, ask whoever runs it to allow the address of this page, ${location.origin}.`;
+  }
+  if (error.code === "too-many") {
+    const minutes = Math.max(1, Math.ceil(error.retry / 60_000));
+    const when = minutes === 1 ? "a minute" : `${minutes} minutes`;
+
+    return `${failures["too-many"]} Here, try again in ${when}.`;
   }
   if (error.code === "refused") return `${failures.refused} ${error.message}`;
 
