@@ -31,6 +31,8 @@ export interface Site {
   startSidecar(): Promise<void>;
   stopNginx(): Promise<void>;
   startNginx(): Promise<void>;
+  /** The sidecar's, as Prometheus reads them. */
+  metrics(): string;
   stop(): Promise<void>;
 }
 
@@ -75,7 +77,9 @@ function pagesServer(port: number, name: string, folder: string): string {
     }`;
 }
 
-export async function startSite(): Promise<Site> {
+export async function startSite(
+  options: { readonly limits?: string } = {},
+): Promise<Site> {
   const port = await freePort();
   const hostile = localOrigin("hostile", port);
   const elsewhere = localOrigin("elsewhere", port);
@@ -91,6 +95,7 @@ export async function startSite(): Promise<Site> {
     port,
     shopFolder: join(folder, "shop"),
     otherServices: [hostile],
+    ...options,
     servers: [
       `    sealchat_allowed_origins ${origins.join(" ")};`,
       `    include ${hostileConf};`,
@@ -115,6 +120,7 @@ export async function startSite(): Promise<Site> {
     startSidecar: () => service.startSidecar(),
     stopNginx: () => service.stopNginx(),
     startNginx: () => service.startNginx(),
+    metrics: () => service.metrics(),
     stop: async () => {
       await service.stop();
       await rm(folder, { recursive: true, force: true });

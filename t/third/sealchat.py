@@ -461,6 +461,11 @@ def open_envelope(data, to, key):
 
 # --- 7. proving who one is ---------------------------------------------------
 
+def solves(challenge, subject, n, bits):
+    digest = H(D("puzzle"), challenge, subject, num(n, 8))
+    need(int.from_bytes(digest, "big") >> (256 - bits) == 0, "not solved")
+
+
 def claim(role, origin, challenge, subject, invitation=b""):
     return (D("auth") + num(role, 1) + H(origin.encode()) + challenge + subject
             + invitation)

@@ -250,6 +250,8 @@ def main():
                 for name in LAYOUTS}
     verdicts["account-set"] = verdict_on_set
     verdicts["auth"] = verdict_on_auth
+    verdicts["puzzle"] = lambda v: verdict("verify", lambda: sc.solves(
+        *unhex(v, "challenge", "subject"), v["n"], v["bits"]))
     verdicts["ids"] = verdict_on_id
     verdicts["successors"] = lambda v: verdict(
         "succeeds", lambda: sc.succeeds(*unhex(v, "last", "next")))

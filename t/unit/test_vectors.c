@@ -20,6 +20,7 @@
 #include "protocol/hello.h"
 #include "protocol/ids.h"
 #include "protocol/padme.h"
+#include "protocol/puzzle.h"
 #include "protocol/roster.h"
 #include "protocol/suite.h"
 #include "protocol/wrap.h"
@@ -570,6 +571,21 @@ judge_auth(const json_t *v, const char *fails)
 }
 
 static void
+judge_puzzle(const json_t *v, const char *fails)
+{
+    const uint8_t *challenge = hex_of(v, "challenge", 32);
+    const uint8_t *subject = hex_of(v, "subject", 32);
+    unsigned       bits = (unsigned) number(v, "bits");
+    uint64_t       n = number(v, "n");
+
+    verdict(NULL, sc_puzzle_solved(challenge, subject, n, bits)
+                  ? NULL : "not solved", fails);
+    if (fails == NULL) {
+        same_number(v, "n", sc_puzzle_solve(challenge, subject, bits));
+    }
+}
+
+static void
 judge_ed25519(const json_t *v, const char *fails)
 {
     struct sc_bytes message = hex(v, "message");
@@ -698,6 +714,7 @@ test_generations(void **state)
     X(envelope,    "envelope",    judge_envelope)                             \
     X(ids,         "ids",         judge_id)                                   \
     X(auth,        "auth",        judge_auth)                                 \
+    X(puzzle,      "puzzle",      judge_puzzle)                               \
     X(ed25519,     "ed25519",     judge_ed25519)
 
 FILES(FILE_TEST)

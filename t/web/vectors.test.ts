@@ -10,12 +10,13 @@ import { succeeds, type KnownRoster } from "../../web/src/client/roster.ts";
 import { verify } from "../../web/src/crypto/ed25519.ts";
 import { hash } from "../../web/src/crypto/hash.ts";
 import * as names from "../../web/src/crypto/names.ts";
+import { solve } from "../../web/src/crypto/puzzle.ts";
 import { idOf, verifyClaim, verifyThing } from "../../web/src/crypto/signed.ts";
 import { decodeBody, encodeBody } from "../../web/src/wire/body.ts";
 import { decodeAccount, encodeAccount } from "../../web/src/wire/account.ts";
 import { encodeClaim, type Role } from "../../web/src/wire/auth.ts";
 import {
-  concat, equal, fromBase64Url, fromHex, toBase64Url, toHex, toUtf8, type Bytes,
+  concat, ZERO_ID, equal, fromBase64Url, fromHex, toBase64Url, toHex, toUtf8, type Bytes,
 } from "../../web/src/wire/bytes.ts";
 import { decodeEnvelope, encodeEnvelope } from "../../web/src/wire/envelope.ts";
 import * as frames from "../../web/src/wire/frames.gen.ts";
@@ -192,6 +193,20 @@ describe("auth", () => {
   }
 });
 
+describe("puzzles", () => {
+  for (const v of vectorsOf("puzzle")) {
+    test(title(v), async () => {
+      const n = await solve(fromHex(v.challenge), fromHex(v.subject), v.bits);
+      assert.equal(n === v.n, v.valid);
+    });
+  }
+
+  test("a harder one is refused", async () => {
+    await assert.rejects(solve(ZERO_ID, ZERO_ID, 21));
+    await assert.rejects(solve(ZERO_ID, ZERO_ID, 255));
+  });
+});
+
 describe("Ed25519", () => {
   for (const v of vectorsOf("ed25519")) {
     test(title(v), async () => {
@@ -277,7 +292,7 @@ describe("ids", () => {
 test("every file of vectors is read by a test", () => {
   const read = new Set([
     ...Object.keys(layouts), "account-set", "auth", "ed25519", "frames", "ids",
-    "successors", "crypto-rfc", "crypto-sealed", "generations",
+    "puzzle", "successors", "crypto-rfc", "crypto-sealed", "generations",
   ]);
   for (const file of readdirSync(folder)) {
     assert.ok(read.has(file.replace(/\.json$/, "")), file);

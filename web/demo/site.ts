@@ -24,6 +24,8 @@ export interface SiteOptions {
   readonly otherServices?: readonly string[];
   /** Further nginx configuration inside http {}. */
   readonly servers?: string;
+  /** Of sealchatd; see startService. */
+  readonly limits?: string;
 }
 
 export interface Site {
@@ -97,6 +99,7 @@ export async function startSite(options: SiteOptions): Promise<Site> {
     locations: pageLocations(),
     servers: `${shopServer(options, services)}\n${options.servers ?? ""}`,
     ...(options.folder === undefined ? {} : { folder: options.folder }),
+    ...(options.limits === undefined ? {} : { limits: options.limits }),
     ...(options.sanitized === undefined ? {} : { sanitized: options.sanitized }),
   });
 

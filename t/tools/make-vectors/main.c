@@ -40,6 +40,7 @@ main(int argc, char **argv)
     envelopes();
     ids();
     auth();
+    puzzle();
     ed25519();
     return 0;
 }

@@ -174,6 +174,51 @@ auth(void)
     file_end();
 }
 
+static void
+puzzle_entry(const char *name, const char *fails, const uint8_t *subject,
+             unsigned bits, uint64_t n)
+{
+    entry(name, fails, "solves another one");
+    hex("challenge", world.noise, 32);
+    hex("subject", subject, 32);
+    number("bits", bits);
+    number("n", n);
+    entry_end();
+}
+
+/* Valid ones are the least numbers that solve theirs. */
+void
+puzzle(void)
+{
+    static const unsigned all[] = { 0, 1, 7, 8, 9, 12, 16 };
+
+    const uint8_t *subject = world.noise + 32;
+    uint64_t       n;
+    char           name[32];
+
+    file_begin("puzzle");
+
+    for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
+        snprintf(name, sizeof(name), "%u bits", all[i]);
+        puzzle_entry(name, NULL, subject, all[i],
+                     sc_puzzle_solve(world.noise, subject, all[i]));
+    }
+
+    n = sc_puzzle_solve(world.noise, subject, 12);
+    puzzle_entry("another subject", "verify", subject + 1, 12, n);
+    puzzle_entry("a number more", "verify", subject, 12, n + 1);
+    puzzle_entry("its upper half", "verify", subject, 12, n | 1ull << 40);
+
+    n = 0;
+    while (!sc_puzzle_solved(world.noise, subject, n, 11)
+           || sc_puzzle_solved(world.noise, subject, n, 12))
+    {
+        n++;
+    }
+    puzzle_entry("a bit too few", "verify", subject, 12, n);
+    file_end();
+}
+
 void
 ed25519(void)
 {

@@ -14,6 +14,7 @@
 
 #include "protocol/auth.h"
 #include "protocol/padme.h"
+#include "protocol/puzzle.h"
 
 extern struct sample_world world;
 extern uint8_t             buf[SC_FRAME_MAX + 16];
@@ -53,6 +54,7 @@ void envelopes(void);
 void account_sets(void);
 void ids(void);
 void auth(void);
+void puzzle(void);
 void ed25519(void);
 
 #endif

@@ -77,7 +77,7 @@ export class Connection {
         });
       } catch (error) {
         if (!this.#closed) alarm = alarmOf(error);
-        if (error instanceof ServiceError) ({ retry } = error);
+        ({ retry = 0 } = error as Partial<ServiceError>);
       }
       stream.close();
       const idle = this.#closed || !wanted;

@@ -6,9 +6,10 @@ import { PUZZLE_BITS_MAX } from "../wire/frames.gen.ts";
 import { Writer } from "../wire/writer.ts";
 import { domain, hash } from "./hash.ts";
 
-/** Hashes that are asked of the browser at once: it computes them beside the
- * page, which goes on between one batch and the next. */
-const BATCH = 128;
+/** Hashes that are asked of the browser at once.  It computes them beside the
+ * page; what it answers comes before timers and input, so that the page goes on
+ * only where a timer is awaited between two batches. */
+const BATCH = 256;
 
 /** 0 where none was asked for. */
 export async function solve(
@@ -16,14 +17,15 @@ export async function solve(
   subject: Bytes,
   bits: number,
 ): Promise<number> {
-  if (bits > PUZZLE_BITS_MAX) throw new Error("too hard a puzzle");
+  if (bits > PUZZLE_BITS_MAX) throw new Error("puzzle");
   const begin = concat(domain("puzzle"), challenge, subject);
   for (let first = 0; bits; first += BATCH) {
     const hashes = Array.from({ length: BATCH }, (_, i) =>
       hash(begin, new Writer().u64(first + i).finish()));
     const found = (await Promise.all(hashes)).findIndex(
-      ([a, b, c]) => Math.clz32((a! << 24) | (b! << 16) | (c! << 8)) >= bits);
+      ([a, b, c]) => !(((a! << 16) | (b! << 8) | c!) >> (24 - bits)));
     if (found >= 0) return first + found;
+    await new Promise((done) => setTimeout(done));
   }
   return 0;
 }
