@@ -87,6 +87,7 @@ def measure(given, plan):
     run = Run(plan, make_folder(), given.only and given.only.split(","))
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     try:
+        run.controls()
         run.start()
         run.warm_up()
         run.messages()
@@ -124,6 +125,8 @@ def figures(results):
                lambda r: r["delivered_per_s"] > 0)
     for name, found in results["syncs"].items():
         yield f"syncs, {name}", [found], lambda r: r["messages"] > 0
+    for fault, seen in results["controls"].items():
+        yield f"control, {fault}: the round fails", [seen], bool
 
 
 def smoke(results, verdicts):

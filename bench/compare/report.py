@@ -55,6 +55,15 @@ def rate(r):
     return r["delivered_per_s"] or r["stored_per_s"]
 
 
+def title_of(results, name):
+    title = results["systems"][name.split("+")[0]]["title"].split(",")[0]
+    return f"{title}, same pools" if "+" in name else title
+
+
+def colour_of(results, name):
+    return results["systems"][name.split("+")[0]]["colour"]
+
+
 def rows_of(results, shape, value):
     """Systems that were measured so, with the values of all rounds."""
     for name, rounds in results["load"].get(shape, {}).items():
@@ -176,9 +185,8 @@ def idle_section(results):
     out = ""
     for kind, title in (("plain", "An idle WebSocket"),
                         ("tls", "An idle WebSocket over TLS")):
-        rows = [charts.Row(results["systems"][name]["title"],
-                           values(rounds, "bytes"),
-                           results["systems"][name]["colour"])
+        rows = [charts.Row(title_of(results, name), values(rounds, "bytes"),
+                           colour_of(results, name))
                 for name, rounds in results["idle"].get(kind, {}).items()
                 if values(rounds, "bytes")]
         if rows:
@@ -189,11 +197,10 @@ def idle_section(results):
                 "of a channel each.",
                 charts.bars(best_first(rows, False), bytes_of,
                             "bytes each"))
-    rows = [charts.Row(results["systems"][name]["title"],
-                       values(rounds, "cpu_us"),
-                       results["systems"][name]["colour"])
+    rows = [charts.Row(title_of(results, name), values(rounds, "cpu_us"),
+                       colour_of(results, name))
             for name, rounds in results["idle"].get("plain", {}).items()
-            if values(rounds, "cpu_us")]
+            if values(rounds, "cpu_us") and "+" not in name]
     if rows:
         out += section(
             "Coming back",

@@ -24,6 +24,13 @@ ORDER = {
 
 AWAY = 4  # devices that come back at a time
 
+# What docs/operations.md recommends, for nchan too.
+POOLS = "connection_pool_size 512; request_pool_size 6k;"
+IDLE = ("sealchat-1", "nchan-1", "nchan-1+pools")
+
+# What an echo does to one message, and what the load generator has to say.
+CONTROLS = {"lose": "message 50 is lost", "repeat": "was delivered twice"}
+
 
 def say(text):
     print(text, flush=True)
@@ -41,18 +48,21 @@ class Run:
         self.sizes = {}  # messages of a pair, by shape and system
         self.results = {
             "load": {}, "idle": {}, "catch_up": {}, "growth": None,
-            "syncs": {}, "missing": {}, "failed": [],
+            "syncs": {}, "controls": {}, "missing": {}, "failed": [],
         }
 
     # -- systems
 
     def make(self, name, folder):
-        kind, _, workers = name.partition("-")
+        plain, _, pools = name.partition("+")
+        kind, _, workers = plain.partition("-")
         workers = int(workers or 1)
         cls = {"sealchat": systems.SealChat, "nchan": systems.Nchan,
                "echo": systems.Echo, "mosquitto": systems.Mosquitto,
                "nats": systems.Nats, "redis": systems.Redis}[kind]
-        return cls(name, folder, 2 if kind == "echo" else workers, self.tls)
+        system = cls(name, folder, 2 if kind == "echo" else workers, self.tls)
+        system.pools = POOLS if pools else ""
+        return system
 
     def wanted(self):
         for name in ORDER["many"]:
@@ -148,8 +158,8 @@ class Run:
     def crowds(self):
         for i in range(self.plan["crowds"]):
             for kind in ("plain", "tls"):
-                for name in ("sealchat-1", "nchan-1"):
-                    if name not in self.systems:
+                for name in IDLE:
+                    if name.split("+")[0] not in self.systems:
                         continue
                     self.keep(("idle", kind, name), self.attempt(
                         self.crowd, name, kind == "tls"))
@@ -221,6 +231,27 @@ class Run:
             raise Failed(f"{name} answered without a sync")
         return {"messages": result["messages"], "calls": calls,
                 "per_message": calls / result["messages"]}
+
+    # -- whether a fault is seen
+
+    def controls(self):
+        """A message that is lost or comes twice has to fail its round."""
+        for fault, says in CONTROLS.items():
+            echo = self.make("echo", os.path.join(self.folder, fault))
+            echo.fault = (fault,)
+            try:
+                echo.start()
+                systems.load(echo, 2, 8, 100, 0)
+            except Failed as failed:
+                seen = says in str(failed)
+            else:
+                seen = False
+            finally:
+                echo.stop()
+            self.results["controls"][fault] = seen
+            if not seen:
+                self.failed(f"control: an echo that is told to {fault} a "
+                            "message was not noticed")
 
     # -- a store that has grown
 

@@ -72,6 +72,7 @@ class System:
     says = ""  # one line for the report
     path = "/"
     colour = "other"
+    pools = ""  # of nginx, where its configuration leaves room for them
 
     def __init__(self, name, folder, workers=1, tls=None):
         self.name = name
@@ -112,6 +113,7 @@ class System:
             "files": 20000,
             "user": "user root;" if os.getuid() == 0 else "",
             "module": self.module() if "@module@" in text else "",
+            "pools": self.pools,
         }
         for key, value in values.items():
             text = text.replace(f"@{key}@", str(value))
@@ -337,6 +339,7 @@ class Echo(System):
     path = "/echo"
     colour = "floor"
     title = "nginx proxy_pass to an echo"
+    fault = ()  # of a control
     says = ("nginx and a bare WebSocket echo: stores nothing, knows nobody; "
             "what nginx alone makes possible")
 
@@ -345,7 +348,7 @@ class Echo(System):
             raise Missing("build/bench/echo is missing; run make")
 
     def launch(self):
-        self.run(f"{BUILD}/bench/echo", f"{self.dir}/echo.sock")
+        self.run(f"{BUILD}/bench/echo", f"{self.dir}/echo.sock", *self.fault)
         self.until(lambda: os.path.exists(f"{self.dir}/echo.sock"))
         self.run_nginx("echo")
 

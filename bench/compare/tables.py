@@ -53,8 +53,10 @@ def messages_table(results, shape):
 
 
 def connections_table(results):
-    out = row("an idle WebSocket", "SealChat", "nchan")
-    out += row(*["---"] * 3)
+    names = ("sealchat-1", "nchan-1", "nchan-1+pools")
+    out = row("an idle WebSocket", "SealChat", "nchan",
+              "nchan, SealChat's pools")
+    out += row(*["---"] * 4)
     for says, kind, field, form in (
             ("memory, plain", "plain", "bytes", bytes_of),
             ("memory over TLS", "tls", "bytes", bytes_of),
@@ -62,7 +64,7 @@ def connections_table(results):
              micro)):
         idle = results["idle"].get(kind, {})
         out += row(says, *(middle(idle.get(name), field, form)
-                           for name in ("sealchat-1", "nchan-1")))
+                           for name in names))
     return out
 
 

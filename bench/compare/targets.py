@@ -110,15 +110,19 @@ def ratios(results):
                            divided(rounds.get(a, []), rounds.get(b, []), mine,
                                    theirs), why(b)))
 
-    for kind in ("plain", "tls"):
+    for kind, says in (("plain", "plain"), ("tls", "over TLS")):
         idle = results["idle"].get(kind, {})
-        found.append(Ratio(
-            f"idle-memory-{kind}-vs-nchan",
-            "memory of an idle WebSocket, nginx and sealchatd together, "
-            f"against nchan's: {'plain' if kind == 'plain' else 'over TLS'}",
-            0.55, False, divided(idle.get("sealchat-1", []),
-                                 idle.get("nchan-1", []), "bytes"),
-            why("nchan")))
+        for peer, name, pools in (
+                ("nchan-1", "", ""),
+                ("nchan-1+pools", "-with-the-same-pools",
+                 ", to which nginx gives the same pools")):
+            found.append(Ratio(
+                f"idle-memory-{kind}-vs-nchan{name}",
+                "memory of an idle WebSocket, nginx and sealchatd together, "
+                f"against nchan's{pools}: {says}",
+                0.55, False, divided(idle.get("sealchat-1", []),
+                                     idle.get(peer, []), "bytes"),
+                why("nchan")))
 
     plain = results["idle"].get("plain", {})
     found.append(Ratio(

@@ -3,7 +3,10 @@
  * handshake, unmasks in place and sends back what one read brought in one
  * write.  It is what a backend behind nginx's proxy_pass costs at the least.
  *
- *     echo SOCKET
+ *     echo SOCKET [lose | repeat]
+ *
+ * With a second word it is a control of the load generator: it loses, or sends
+ * twice, the 50th message of each session, and the generator has to see it.
  */
 
 #define _GNU_SOURCE
@@ -23,6 +26,7 @@
 #include <sodium.h>
 
 #define INPUT 65536u
+#define FAULT 50u                 /* the message that a control is about */
 
 struct session {
     int     fd;
@@ -30,11 +34,13 @@ struct session {
     int     blocked;              /* waits until output is taken */
     size_t  in_n;
     size_t  out_n, out_at;
+    unsigned messages;
     uint8_t in[INPUT];
-    uint8_t out[INPUT];
+    uint8_t out[2 * INPUT];       /* one message may be there twice */
 };
 
 static int poller;
+static int loses, repeats;
 
 static void
 die(const char *what)
@@ -163,7 +169,16 @@ echo_frame(struct session *s, const uint8_t *p, size_t have)
     for (i = 0; i < length; i++) {
         out[head + i] = p[head + 4 + i] ^ p[head + (i & 3)];
     }
+
+    s->messages++;
+    if (s->messages == FAULT && loses) {
+        return head + 4 + length;
+    }
     s->out_n += head + length;
+    if (s->messages == FAULT && repeats) {
+        memcpy(out + head + length, out, head + length);
+        s->out_n += head + length;
+    }
     return head + 4 + length;
 }
 
@@ -249,8 +264,10 @@ main(int argc, char **argv)
     struct session    *s;
     int                listener, i, n;
 
-    if (argc != 2) {
-        fputs("usage: echo SOCKET\n", stderr);
+    loses = argc == 3 && strcmp(argv[2], "lose") == 0;
+    repeats = argc == 3 && strcmp(argv[2], "repeat") == 0;
+    if (argc != 2 && !loses && !repeats) {
+        fputs("usage: echo SOCKET [lose | repeat]\n", stderr);
         return 2;
     }
 
