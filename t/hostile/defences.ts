@@ -238,6 +238,16 @@ export const defences = {
     "client/exchange.ts",
     "if (seq < end.seq || !equal(roster, ready.roster)) stream.close();",
     "void seq, void roster, void end;"),
+  "puzzle-limit": without(
+    "a puzzle that is harder than agreed is not begun",
+    "crypto/puzzle.ts",
+    `if (bits > PUZZLE_BITS_MAX) throw new Error("puzzle");`,
+    ""),
+  "longest-wait": without(
+    "a wait that the service asks for has an end that every browser can count to",
+    "client/stream.ts",
+    "new ServiceError(code, text, Math.min(retry, RETRY_MOST))",
+    "new ServiceError(code, text, retry)"),
   "own-copies": without(
     "the word of the service is not enough to delete anything",
     "client/inbox.ts",

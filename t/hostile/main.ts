@@ -10,7 +10,7 @@ import { openEngine } from "../browser/engine.ts";
 import { repository } from "../web/service.ts";
 import type { Attack } from "./attack.ts";
 import { attacks } from "./attacks/index.ts";
-import { writeReport, type Result, type Run } from "./report.ts";
+import { writeReport, type Result, type Run, type Tried } from "./report.ts";
 import { defences, type Defence } from "./defences.ts";
 import { countsOf, openLane, replaysOf, Scene, type Lane } from "./scene.ts";
 import { startStage } from "./stage.ts";
@@ -126,6 +126,7 @@ async function main(): Promise<boolean> {
   const trying = trials.filter(({ name, long }) =>
     (!wanted.length && !long) || wanted.some((w) => name.includes(w.toLowerCase())));
   const results: Result[] = [];
+  const tried: Tried[] = [];
   let failed = 0;
   let passed = 0;
   try {
@@ -141,6 +142,7 @@ async function main(): Promise<boolean> {
         const wrong = await tryOut(lane, next);
         console.log(`${wrong ? "not ok" : "ok"} - ${next.name}`);
         if (wrong) console.log(`#   ${wrong.replace(/\n/g, "\n#   ")}`);
+        tried.push({ name: next.name, good: !wrong });
         if (wrong) failed++;
         else passed++;
       }
@@ -165,10 +167,11 @@ async function main(): Promise<boolean> {
   if (clean) failed++;
   else passed++;
 
+  tried.push({ name: "the product's files hold no switch", good: !clean });
   results.sort((a, b) => attacks.indexOf(a.attack) - attacks.indexOf(b.attack));
   const good = results.filter(({ product, control }) => product.good && control.good);
   const rows = new Set(good.map(({ attack }) => attack.row).filter(Boolean));
-  await writeReport(join(folder, "..", pageName), engineName, results);
+  await writeReport(join(folder, "..", pageName), engineName, results, tried);
   console.log(`# ${Math.round((performance.now() - begun) / 1000)} s in ${engineName}; see build/${pageName}`);
   const controls = good.length;
   console.log(`rows ${rows.size} attacks ${results.length} controls ${controls}`);

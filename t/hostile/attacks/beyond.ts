@@ -163,6 +163,60 @@ async function forgetsBehind(scene: Scene): Promise<Ending> {
   });
 }
 
+async function hardPuzzle(scene: Scene): Promise<Ending> {
+  let asked = false;
+  let streams = 0;
+  scene.play({
+    page: "shop",
+    toClient: ({ name, tag, body }) => {
+      if (name !== "challenge") return undefined;
+      streams++;
+      if (asked) return undefined;
+      asked = true;
+      return [f.encodeChallenge(tag, { ...f.decodeChallenge(body), puzzleBits: 24 })];
+    },
+  });
+  const said = "Do you ship to Iceland?";
+  const visitor = await scene.visitor();
+  await visitor.write(said);
+  await until("a puzzle", () => asked);
+  const state = async () =>
+    (await visitor.shown()).find((m) => m.text === said)?.state;
+  const late = Date.now() + 8_000;
+  return scene.ends({
+    won: () => Date.now() > late && streams === 1,
+    lost: async () => streams > 1 && (await state()) === "Sent",
+    saw: "The message, sent: the page left that connection and took another one.",
+    sawWon: "A message that is not sent, and a processor that has no rest.",
+  });
+}
+
+async function longestWait(scene: Scene): Promise<Ending> {
+  let proofs = 0;
+  scene.play({
+    page: "shop",
+    toService: ({ name, tag, stream }) => {
+      if (name !== "auth") return undefined;
+      proofs++;
+      stream.toClient(f.encodeError(tag, {
+        code: f.E_SLOW_DOWN, retry: 0xffff_ffff,
+        sentence: new TextEncoder().encode("Later."),
+      }));
+      return [];
+    },
+  });
+  const visitor = await scene.visitor();
+  await visitor.write("Are you open today?");
+  await until("a proof", () => proofs);
+  const late = Date.now() + 3_000;
+  return scene.ends({
+    won: () => proofs > 5,
+    lost: () => Date.now() > late && proofs === 1,
+    saw: "A message that is not sent yet: the page waits, an hour at most.",
+    sawWon: "A page that connects again and again without a pause: that wait is longer than its clock can count.",
+  });
+}
+
 /** Any that came by. */
 const challengeOf = (scene: Scene): f.ChallengeFrame =>
   f.decodeChallenge(copy(
@@ -340,6 +394,16 @@ export const beyondAttacks: Attack[] = [
       saw: "The link, and behind it the host that it leads to: www.xn--...",
       sawWon: "A link that nobody can tell from the one that it imitates.",
     }),
+  },
+  {
+    row: 0, name: "A puzzle that is too hard", adversary: "the service",
+    does: "asks a new visitor for a puzzle that is sixteen times as hard as the hardest that there may be",
+    defence: "puzzle-limit", run: hardPuzzle,
+  },
+  {
+    row: 0, name: "A wait that is none", adversary: "the service",
+    does: "asks a page to wait for longer than a browser's clock counts",
+    defence: "longest-wait", run: longestWait,
   },
   {
     row: 0, name: "A history without end", adversary: "the service",

@@ -1,0 +1,31 @@
+// The table of flaws of which each has at least one attack: by row, what goes
+// wrong in a chat that does not look after it.
+
+export const flaws: Readonly<Record<number, string>> = {
+  1: "The service hands out the customer's keys, and could hand out its own",
+  2: "The service hands out the visitor's keys, and could hand out its own",
+  3: "A conversation's number proves nothing about who writes in it",
+  4: "Anybody can encrypt to a public key",
+  5: "Public-key encryption of the text itself ends after 318 bytes",
+  6: "The service names how the password is stretched",
+  7: "The password that logs in is the one that opens the keys",
+  8: "Wrapped keys can be guessed at, offline and for ever",
+  9: "Wrapped keys can be swapped or replaced",
+  10: "What was once true can be shown again",
+  11: "Messages can be dropped, repeated and reordered",
+  12: "A ciphertext can be moved to another place",
+  13: "A message can be sealed to one reader more",
+  14: "One ciphertext can say two things to two readers",
+  15: "Browsers accept signing keys for which anybody can sign",
+  16: "A device that was removed still has its keys",
+  17: "A login tells who has an account",
+  18: "A login can be repeated, or used for something else",
+  19: "The service delivers the code",
+  20: "What people write can be markup, or look like something else",
+  21: "Two tabs count the same message twice",
+  22: "Clocks are wrong",
+  23: "The length of a message tells what is in it",
+  24: "The service shows the customer which line to put on the site",
+  25: "One bad message can block all that come behind it",
+  26: "Whoever is logged in may do too much",
+};
