@@ -1,20 +1,25 @@
 /*
- * Leaky buckets in rows of cells.  A cell holds the moment at which it will be
- * empty: that is all of a bucket, and nothing has to run for it to leak.
+ * Leaky buckets, in sets of a few.  A bucket holds the moment at which it will
+ * be empty: that is all of it, and nothing has to run for it to leak.  One that
+ * is empty says nothing, and is free for the next key.
  */
 
 #include "rate.h"
 
 #include <stdlib.h>
 
-#define ROWS   3u
-#define CELLS  8192u             /* a power of two, below 2^21 */
-#define SHIFT  21u               /* bits of the hash to the next row */
+#define SETS  4096u              /* a power of two */
+#define WAYS  4u
+
+struct bucket {
+    uint64_t hash;               /* of the key */
+    uint64_t empty;              /* microseconds; 0: never used */
+};
 
 struct sc_rate {
-    uint64_t cost;               /* of one, in microseconds */
-    uint64_t room;               /* of the limit */
-    uint64_t cells[ROWS][CELLS]; /* microseconds; 0: never used */
+    uint64_t      cost;          /* of one, in microseconds */
+    uint64_t      room;          /* of the limit */
+    struct bucket sets[SETS][WAYS];
 };
 
 
@@ -45,27 +50,40 @@ sc_rate_free(struct sc_rate *rate)
 }
 
 
-static unsigned
-cell_of(uint64_t hash, unsigned row)
-{
-    return (unsigned) (hash >> row * SHIFT) & (CELLS - 1);
-}
-
-
-/* What is in the bucket, in microseconds. */
+/* What is in the key's bucket, in microseconds; 0 if it has none. */
 static uint64_t
 level(const struct sc_rate *rate, uint64_t hash, uint64_t now)
 {
-    uint64_t lowest = UINT64_MAX, at;
+    const struct bucket *set = rate->sets[hash & (SETS - 1)];
 
-    for (unsigned row = 0; row < ROWS; row++) {
-        at = rate->cells[row][cell_of(hash, row)];
-        if (at < lowest) {
-            lowest = at;
+    for (unsigned way = 0; way < WAYS; way++) {
+        if (set[way].hash == hash) {
+            return set[way].empty > now * 1000 ? set[way].empty - now * 1000
+                                               : 0;
         }
     }
 
-    return lowest > now * 1000 ? lowest - now * 1000 : 0;
+    return 0;
+}
+
+
+/* The key's bucket, or else the one of its set that is empty first. */
+static struct bucket *
+bucket_for(struct sc_rate *rate, uint64_t hash)
+{
+    struct bucket *set = rate->sets[hash & (SETS - 1)];
+    struct bucket *first = set;
+
+    for (unsigned way = 0; way < WAYS; way++) {
+        if (set[way].hash == hash) {
+            return &set[way];
+        }
+        if (set[way].empty < first->empty) {
+            first = &set[way];
+        }
+    }
+
+    return first;
 }
 
 
@@ -106,7 +124,8 @@ sc_rate_wait(const struct sc_rate *rate, uint64_t hash, uint64_t now)
 void
 sc_rate_add(struct sc_rate *rate, uint64_t hash, uint64_t now)
 {
-    uint64_t in, until, *cell;
+    struct bucket *bucket;
+    uint64_t       in;
 
     if (rate == NULL) {
         return;
@@ -117,11 +136,7 @@ sc_rate_add(struct sc_rate *rate, uint64_t hash, uint64_t now)
         in = SC_RATE_DEPTH * rate->room;
     }
 
-    until = now * 1000 + in;
-    for (unsigned row = 0; row < ROWS; row++) {
-        cell = &rate->cells[row][cell_of(hash, row)];
-        if (*cell < until) {
-            *cell = until;
-        }
-    }
+    bucket = bucket_for(rate, hash);
+    bucket->hash = hash;
+    bucket->empty = now * 1000 + in;
 }

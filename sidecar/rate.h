@@ -1,11 +1,12 @@
 /*
  * Rates of many keys in little memory that never grows.
  *
- * Each key has a leaky bucket; the buckets of all keys lie in a few rows of
- * cells, and a key has one cell in each row, by a hash that nobody outside
- * knows.  Keys that share a cell add up there, so the lowest of a key's cells
- * counts: what is said of a key is never less than the truth, and more only
- * where others share all of its cells.
+ * Each key has a leaky bucket of its own, found by a hash that nobody outside
+ * knows.  What is said of a key is never more than the truth, so that nobody
+ * waits on account of others, however many they are: a flood of keys, such as
+ * whoever has a network of IPv6 can send, could otherwise keep everybody out.
+ * It is less where more keys than there is memory for come in one moment: then
+ * the bucket that would be empty first is forgotten.
  */
 
 #ifndef SEALCHAT_RATE_H

@@ -2,7 +2,7 @@
  * Limits: the policy.  What is counted, under which key, and what follows.
  *
  * A stream that has not proven anything is asked the cheap questions first: a
- * few cells of memory, then one read of the store where a mark was passed, and
+ * few buckets in memory, then one read of the store where a mark was passed, and
  * one hash where there was a puzzle.
  */
 
@@ -13,6 +13,8 @@
 #include <arpa/inet.h>
 #include <sodium.h>
 
+#include "protocol/hello.h"
+#include "protocol/ids.h"
 #include "protocol/puzzle.h"
 #include "service.h"
 #include "stream.h"
@@ -20,6 +22,11 @@
 /* What an account's puzzle is harder by than that of a session: a login is
  * seldom, and a guess is worth more. */
 #define ACCOUNT_BITS  3u
+
+/* No puzzle grows beyond this: a slow phone, with some ten thousand hashes a
+ * second, has to solve it while its challenge holds and before nginx closes
+ * what is not authenticated.  Whoever configures harder ones has them. */
+#define GROWN_BITS  18u
 
 
 int
@@ -153,17 +160,17 @@ waits(struct sc_stream *stream, enum sc_limit_name name, uint64_t key,
 
 /* --- puzzles ------------------------------------------------------------- */
 
-/* One bit more for each doubling of the rate. */
+/* As configured, some more, and one more for each doubling of the rate. */
 static unsigned
-bits_of(unsigned base, unsigned times)
+bits_of(unsigned base, unsigned more, unsigned times)
 {
-    unsigned bits = base;
+    unsigned bits = base + more;
 
     for ( ; times > 1; times /= 2) {
         bits++;
     }
 
-    return bits < SC_PUZZLE_BITS_MAX ? bits : SC_PUZZLE_BITS_MAX;
+    return base > GROWN_BITS ? base : bits < GROWN_BITS ? bits : GROWN_BITS;
 }
 
 
@@ -192,14 +199,26 @@ ask(struct sc_stream *stream, const struct sc_frame_auth *auth,
 
 /* --- sessions ------------------------------------------------------------ */
 
-/* Whether the store has, or had, a session of that name: then it is no new
- * one.  -1 on failure. */
+/* Whether the session is one that the store has, or had: then it is no new
+ * one.  Its name alone is not enough, since anybody has one to write before a
+ * hello of other keys.  -1 on failure. */
 static int
-is_stored(const struct sc_stream *stream, const uint8_t sid[32],
+is_stored(const struct sc_stream *stream, const struct sc_frame_auth *auth,
           uint64_t customer)
 {
     struct sc_session_info info;
+    struct sc_hello        hello;
+    uint8_t                sid[32];
     int                    rc;
+
+    if (sc_hello_parse(auth->hello, &hello) != NULL) {
+        return 0;
+    }
+
+    sc_sid_of(sid, hello.cid, hello.suite, hello.sign_pk, hello.kem_pk);
+    if (memcmp(sid, auth->subject, 32) != 0) {
+        return 0;
+    }
 
     rc = sc_store_session(stream->service->store, customer, sid, sid, &info);
 
@@ -226,7 +245,7 @@ limit_visitor(struct sc_stream *stream, const struct sc_frame_auth *auth,
         return SC_E_NONE;
     }
 
-    stored = is_stored(stream, auth->subject, customer);
+    stored = is_stored(stream, auth, customer);
     if (stored) {
         return stored < 0 ? SC_E_INTERNAL : SC_E_NONE;
     }
@@ -241,9 +260,9 @@ limit_visitor(struct sc_stream *stream, const struct sc_frame_auth *auth,
 
     return by_address >= by_customer
            ? ask(stream, auth, challenge, asked,
-                 bits_of(base, by_address), SC_LIMIT_PUZZLE_ADDRESS)
+                 bits_of(base, 0, by_address), SC_LIMIT_PUZZLE_ADDRESS)
            : ask(stream, auth, challenge, asked,
-                 bits_of(base, by_customer), SC_LIMIT_PUZZLE_CUSTOMER);
+                 bits_of(base, 0, by_customer), SC_LIMIT_PUZZLE_CUSTOMER);
 }
 
 
@@ -292,7 +311,7 @@ limit_owner(struct sc_stream *stream, const struct sc_frame_auth *auth,
     return times == 0 || base == 0
            ? SC_E_NONE
            : ask(stream, auth, challenge, asked,
-                 bits_of(base + ACCOUNT_BITS, times),
+                 bits_of(base, ACCOUNT_BITS, times),
                  SC_LIMIT_PUZZLE_ACCOUNT);
 }
 

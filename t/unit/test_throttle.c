@@ -47,6 +47,8 @@ SETUP(messages, NONE "puzzle_address = none\npuzzle_customer = none\n"
                 "sessions_address = none\nmessages_session = 5/m\n")
 SETUP(off, "[limits]\nenabled = off\npuzzle_address = 1/h\n"
            "messages_session = 1/h\nlogins_account = 1/h\n")
+SETUP(hard, "[limits]\npuzzle_bits = 17\npuzzle_account = 1/h\n"
+            "puzzle_address = 1/h\n")
 SETUP(logins, "[limits]\npuzzle_bits = 6\nlogins_address = 12/h\n"
               "logins_account = 4/h\npuzzle_account = 7/h\n")
 
@@ -301,6 +303,40 @@ test_existing(void **state)
     open_from(&c, "192.0.2.1");
     prove(&c, SC_ROLE_DEVICE, O.devices[0].id, O.devices[0].sk, NULL, 0);
     expect_ready(&c, SC_ROLE_DEVICE);
+}
+
+/* The name of a session that is stored is not enough: with a hello of other
+ * keys behind it whoever has one would cost signatures for nothing, and drive
+ * up the customer's rate for everybody.  The control is its own hello. */
+static void
+test_borrowed_name(void **state)
+{
+    struct client  c;
+    struct visitor v, w;
+    struct chain   chain = { 0 };
+    struct letter  letter;
+
+    (void) state;
+
+    visitor_make(&v, &O);
+    open_from(&c, "192.0.2.1");
+    enter(&c, &v, 0);
+    expect_ready(&c, SC_ROLE_VISITOR);
+    letter_make(&letter, &O, &v, NULL, &chain);
+    ask_send(&c, &letter);
+    expect_stored(&c);
+    client_close(&c);
+    come("192.0.2.1");
+    come("192.0.2.1");
+
+    visitor_make(&w, &O);
+    open_from(&c, "192.0.2.1");
+    prove(&c, SC_ROLE_VISITOR, v.sid, w.keys.sk, &w, 0);
+    (void) expect_puzzle(&c);
+    prove(&c, SC_ROLE_VISITOR, v.sid, v.keys.sk, NULL, 0);
+    (void) expect_puzzle(&c);
+    enter(&c, &v, 0);
+    expect_ready(&c, SC_ROLE_VISITOR);
 }
 
 /* A solution that holds somewhere else holds nowhere else: of another session,
@@ -596,6 +632,37 @@ owner_gets_in(const char *address)
     return asked;
 }
 
+/* Whatever others do, the puzzle stays one that a phone solves in time. */
+static void
+test_not_too_hard(void **state)
+{
+    struct client  c;
+    struct visitor v;
+    unsigned       bits = 0;
+
+    (void) state;
+
+    assert_int_equal(guess("192.0.2.1", O.account_id, SC_ROLE_PASSWORD),
+                     SC_E_AUTH_FAILED);
+    open_from(&c, "192.0.2.7");
+    prove(&c, SC_ROLE_PASSWORD, O.account_id, O.login.sk, NULL, 0);
+    assert_int_equal(expect_puzzle(&c), 18);
+    client_close(&c);
+
+    come("192.0.2.1");
+    for (int i = 0; i < 6; i++) {
+        visitor_make(&v, &O);
+        open_from(&c, "192.0.2.1");
+        enter(&c, &v, 0);
+        bits = expect_puzzle(&c);
+        assert_in_range(bits, 17, 18);
+        enter(&c, &v, sc_puzzle_solve(c.challenge, v.sid, bits));
+        expect_ready(&c, SC_ROLE_VISITOR);
+        client_close(&c);
+    }
+    assert_int_equal(bits, 18);
+}
+
 /* A guesser is slowed where he is and wherever he goes; the owner, from
  * somewhere else, gets in all the while. */
 static void
@@ -730,10 +797,11 @@ main(void)
 #define T(name, setup) \
         cmocka_unit_test_setup_teardown(test_##name, setup_##setup, teardown)
         T(address, address), T(customer, customer), T(solved, address),
-        T(existing, address), T(hostile, address), T(still_proven, address),
+        T(existing, address), T(borrowed_name, address), T(hostile, address),
+        T(still_proven, address),
         T(sessions, sessions), T(messages, messages), T(off, off),
-        T(logins, logins), T(unknown_account, logins), T(spray, logins),
-        T(nothing_stored, off)
+        T(not_too_hard, hard), T(logins, logins), T(unknown_account, logins),
+        T(spray, logins), T(nothing_stored, off)
 #undef T
     };
 
