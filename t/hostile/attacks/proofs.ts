@@ -59,6 +59,7 @@ async function envelopeAsChallenge(scene: Scene): Promise<Ending> {
   end();
   scene.show(desk.page);
   await scene.deliver("chat", new Uint8Array([...unsigned, ...sig!]));
+  await new Promise((done) => setTimeout(done, 800));
   return scene.ends({
     won: async () => (await row(forged)) > 0,
     lost: async () => (await row(said)) === 1,
