@@ -364,7 +364,7 @@ CRASH_C := crash client talk ledger readback disk
 WRAPPED := sc_store_open sc_store_apply sc_txn_write sc_txn_commit \
            sc_hot_publish sc_checkpoint_put sc_checkpoint_committed \
            sc_removals_step sc_expiry_step sc_purge_step sc_link_flush_all \
-           uv_async_send clock_gettime
+           eventfd_write clock_gettime
 WRAP     = $(patsubst %,-Wl$(comma)--wrap=%,$(1))
 
 .PHONY: test-crash test-crash-build

@@ -3,6 +3,9 @@
  *
  * It knows operations only by their weight.  The thread touches the store and
  * the two lists under the lock; everything else belongs to the loop's thread.
+ * What is submitted in one turn of the loop is handed over before the loop
+ * waits again, with one lock and at most one waking: woken by the first of
+ * many, the thread would commit that one alone.
  */
 
 #include "commit.h"
@@ -10,6 +13,8 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
 
 /* The store's clock counts whole ms. */
 #define GRAIN_NS  1000000ull
@@ -21,7 +26,9 @@ struct list {
 
 struct sc_commit {
     struct sc_commit_options  options;
-    uv_async_t                async;
+    uv_prepare_t              turn;
+    uv_poll_t                 bell;
+    int                       bell_fd;
     uv_thread_t               thread;
 
     uv_mutex_t                lock;
@@ -30,8 +37,9 @@ struct sc_commit {
     struct list               finished;  /* under the lock */
     struct sc_commit_counters made;      /* under the lock */
     char                      why[256];  /* under the lock */
-    int                       stopping;  /* under the lock */
+    int                       stopping;  /* the loop's; set under the lock */
 
+    struct list               submitted;     /* the loop's, in this turn */
     uint64_t                  queued_ops;    /* the loop's */
     uint64_t                  queued_bytes;  /* the loop's */
     int                       full;          /* the loop's */
@@ -147,7 +155,7 @@ run_batch(struct sc_commit *commit, struct list batch)
     uv_mutex_unlock(&commit->lock);
 
     if (n > 0 || why[0] != '\0') {
-        uv_async_send(&commit->async);
+        (void) eventfd_write(commit->bell_fd, 1);
     }
 }
 
@@ -226,10 +234,45 @@ deliver(struct sc_commit *commit)
     look_for_room(commit);
 }
 
+/* The thread rings when a batch is finished.  An eventfd and not a uv_async_t:
+ * that one lets the loop spin until its sender has run on, which on the same
+ * processor he cannot. */
 static void
-on_async(uv_async_t *async)
+on_bell(uv_poll_t *bell, int status, int events)
 {
-    deliver(async->data);
+    struct sc_commit *commit = bell->data;
+    eventfd_t         rung;
+
+    (void) status;
+    (void) events;
+    (void) eventfd_read(commit->bell_fd, &rung);
+    deliver(commit);
+}
+
+static void
+hand_over(struct sc_commit *commit)
+{
+    struct list list = take(&commit->submitted);
+    int         first;
+
+    if (list.first == NULL) {
+        return;
+    }
+
+    uv_mutex_lock(&commit->lock);
+    first = commit->queue.first == NULL;
+    push(&commit->queue, list.first, list.last);
+    uv_mutex_unlock(&commit->lock);
+
+    if (first) {
+        uv_cond_signal(&commit->wake);
+    }
+}
+
+static void
+on_turn(uv_prepare_t *turn)
+{
+    hand_over(turn->data);
 }
 
 static struct sc_commit *
@@ -253,14 +296,62 @@ commit_new(const struct sc_commit_options *options)
     return commit;
 }
 
+/* Of the bell, which is closed behind the other. */
 static void
 on_closed(uv_handle_t *handle)
 {
     struct sc_commit *commit = handle->data;
 
+    (void) close(commit->bell_fd);
     uv_cond_destroy(&commit->wake);
     uv_mutex_destroy(&commit->lock);
     free(commit);
+}
+
+static void
+on_turn_closed(uv_handle_t *handle)
+{
+    struct sc_commit *commit = handle->data;
+
+    uv_close((uv_handle_t *) &commit->bell, on_closed);
+}
+
+static void
+close_handles(struct sc_commit *commit)
+{
+    uv_close((uv_handle_t *) &commit->turn, on_turn_closed);
+}
+
+/* 0 or an error of libuv. */
+static int
+open_bell(struct sc_commit *commit)
+{
+    int rc;
+
+    commit->bell_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (commit->bell_fd < 0) {
+        return -errno;
+    }
+
+    rc = uv_poll_init(commit->options.loop, &commit->bell, commit->bell_fd);
+    if (rc != 0) {
+        (void) close(commit->bell_fd);
+        return rc;
+    }
+
+    commit->bell.data = commit;
+    (void) uv_poll_start(&commit->bell, UV_READABLE, on_bell);
+
+    return 0;
+}
+
+static void
+watch_turns(struct sc_commit *commit)
+{
+    uv_prepare_init(commit->options.loop, &commit->turn);
+    uv_unref((uv_handle_t *) &commit->turn);
+    commit->turn.data = commit;
+    uv_prepare_start(&commit->turn, on_turn);
 }
 
 struct sc_commit *
@@ -274,31 +365,31 @@ sc_commit_start(const struct sc_commit_options *options)
     }
 
     rc = uv_mutex_init(&commit->lock);
-    if (rc == 0) {
-        rc = uv_cond_init(&commit->wake);
-        if (rc != 0) {
-            uv_mutex_destroy(&commit->lock);
-        }
-    }
     if (rc != 0) {
         free(commit);
         errno = -rc;
         return NULL;
     }
 
-    rc = uv_async_init(options->loop, &commit->async, on_async);
+    rc = uv_cond_init(&commit->wake);
+    if (rc == 0) {
+        rc = open_bell(commit);
+        if (rc != 0) {
+            uv_cond_destroy(&commit->wake);
+        }
+    }
     if (rc != 0) {
-        uv_cond_destroy(&commit->wake);
         uv_mutex_destroy(&commit->lock);
         free(commit);
         errno = -rc;
         return NULL;
     }
 
-    commit->async.data = commit;
+    watch_turns(commit);
+
     rc = uv_thread_create(&commit->thread, thread_main, commit);
     if (rc != 0) {
-        uv_close((uv_handle_t *) &commit->async, on_closed);
+        close_handles(commit);
         errno = -rc;
         return NULL;
     }
@@ -339,26 +430,13 @@ weight(const struct sc_op *op)
 int
 sc_commit_submit(struct sc_commit *commit, struct sc_commit_op *op)
 {
-    int stopping, first;
-
-    op->op.next = NULL;
-    op->bytes = weight(&op->op);
-
-    uv_mutex_lock(&commit->lock);
-    stopping = commit->stopping;
-    first = commit->queue.first == NULL;
-    if (!stopping) {
-        push(&commit->queue, &op->op, &op->op);
-    }
-    uv_mutex_unlock(&commit->lock);
-
-    if (stopping) {
+    if (commit->stopping) {
         return -1;
     }
 
-    if (first) {
-        uv_cond_signal(&commit->wake);
-    }
+    op->op.next = NULL;
+    op->bytes = weight(&op->op);
+    push(&commit->submitted, &op->op, &op->op);
 
     commit->queued_ops++;
     commit->queued_bytes += op->bytes;
@@ -391,6 +469,8 @@ sc_commit_counters(struct sc_commit *commit, struct sc_commit_counters *out)
 void
 sc_commit_stop(struct sc_commit *commit)
 {
+    hand_over(commit);
+
     uv_mutex_lock(&commit->lock);
     commit->stopping = 1;
     uv_cond_signal(&commit->wake);
@@ -398,5 +478,5 @@ sc_commit_stop(struct sc_commit *commit)
 
     uv_thread_join(&commit->thread);
     deliver(commit);
-    uv_close((uv_handle_t *) &commit->async, on_closed);
+    close_handles(commit);
 }

@@ -20,12 +20,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <time.h>
 #include <unistd.h>
 
 #include <lmdb.h>
-#include <uv.h>
 
 #include "store.h"
 #include "store/db.h"
@@ -212,14 +212,14 @@ PART(sc_removals_step, "removal-")
 PART(sc_expiry_step, "expiry-")
 PART(sc_purge_step, "purge-")
 
-int __real_uv_async_send(uv_async_t *);
-int __wrap_uv_async_send(uv_async_t *);
+int __real_eventfd_write(int, eventfd_t);
+int __wrap_eventfd_write(int, eventfd_t);
 
 int
-__wrap_uv_async_send(uv_async_t *async)
+__wrap_eventfd_write(int fd, eventfd_t value)
 {
     step("finished");
-    return __real_uv_async_send(async);
+    return __real_eventfd_write(fd, value);
 }
 
 struct sc_service;
