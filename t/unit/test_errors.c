@@ -290,6 +290,37 @@ test_bad_hello(void **state)
     expect_error(&c, SC_E_AUTH_FAILED);
 }
 
+/* What is not byte for byte the hello that the store has is verified, though
+ * its keys and so its session are the same. */
+static void
+test_bad_hello_again(void **state)
+{
+    struct visitor v;
+    struct client  c;
+    struct chain   chain = { 0 };
+    struct letter  letter;
+    uint8_t        hello[SC_HELLO_MAX];
+
+    (void) state;
+
+    visitor_make(&v, &O);
+    visitor_login(&c, &P, &O, &v);
+    letter_make(&letter, &O, &v, NULL, &chain);
+    ask_send(&c, &letter);
+    expect_stored(&c);
+    client_close(&c);
+
+    for (size_t at = v.hello_n - 1; at > v.hello_n - 104; at -= 34) {
+        memcpy(hello, v.hello, v.hello_n);
+        hello[at] ^= 1;
+        expect_bad_hello(v.sid, &v, hello, v.hello_n);
+    }
+
+    visitor_login(&c, &P, &O, &v);
+    client_close(&c);
+}
+
+
 /* --- envelopes ----------------------------------------------------------- */
 
 enum spoil {
@@ -671,6 +702,7 @@ main(void)
         cmocka_unit_test_setup_teardown(test_challenge, setup, teardown),
         cmocka_unit_test(test_challenge_age),
         cmocka_unit_test_setup_teardown(test_bad_hello, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_bad_hello_again, setup, teardown),
         cmocka_unit_test_setup_teardown(test_envelopes, setup, teardown),
         cmocka_unit_test_setup_teardown(test_roster_without_device, setup,
                                         teardown),
