@@ -331,26 +331,74 @@ wake(struct sc_link *link)
 }
 
 
+/* That chunk has left.  What waited for room may make new ones. */
 static void
-on_written(uv_write_t *req, int status)
+out_done(struct sc_out *out)
 {
-    struct sc_out  *out = req->data;
     struct sc_link *link = out->link;
 
     link->out_bytes -= out->bytes;
     out_free(out);
 
-    if (link->closing) {
-        return;
+    if (!link->closing) {
+        wake(link);
+        pressure(link);
     }
+}
+
+
+static void
+on_written(uv_write_t *req, int status)
+{
+    struct sc_out *out = req->data;
 
     if (status < 0) {
-        sc_link_close(link, uv_strerror(status));
+        sc_link_close(out->link, uv_strerror(status));
+    }
+
+    out_done(out);
+}
+
+
+/* Takes so many bytes off the front of what is to be written. */
+static unsigned
+skip_iovs(struct sc_out *out, size_t n)
+{
+    unsigned i = 0;
+
+    while (n >= out->iovs[i].len) {
+        n -= out->iovs[i++].len;
+    }
+
+    out->iovs[i].base += n;
+    out->iovs[i].len -= n;
+
+    return i;
+}
+
+
+/* At once what the socket takes: a request of libuv's makes two more system
+ * calls.  Only what is left becomes one. */
+static void
+write_out(struct sc_link *link, struct sc_out *out)
+{
+    unsigned i;
+    int      rc;
+
+    rc = uv_try_write((uv_stream_t *) &link->pipe, out->iovs, out->n_iovs);
+    if (rc > 0 && (size_t) rc == out->bytes) {
+        out_done(out);
         return;
     }
 
-    wake(link);
-    pressure(link);
+    i = skip_iovs(out, rc > 0 ? (size_t) rc : 0);
+    out->req.data = out;
+    rc = uv_write(&out->req, (uv_stream_t *) &link->pipe, out->iovs + i,
+                  out->n_iovs - i, on_written);
+    if (rc < 0) {
+        out_free(out);
+        sc_link_close(link, uv_strerror(rc));
+    }
 }
 
 
@@ -358,28 +406,20 @@ static void
 flush(struct sc_link *link)
 {
     struct sc_out *out;
-    int            rc;
 
-    if (link->broken) {
-        sc_link_close(link, link->out_bytes < OUT_MAX
-                            ? "out of memory" : "it does not read");
-        return;
-    }
-
-    while (link->out_first && !link->closing) {
+    while (link->out_first && !link->closing && !link->broken) {
         out = link->out_first;
         link->out_first = out->next;
         if (link->out_first == NULL) {
             link->out_last = NULL;
         }
 
-        out->req.data = out;
-        rc = uv_write(&out->req, (uv_stream_t *) &link->pipe,
-                      out->iovs, out->n_iovs, on_written);
-        if (rc < 0) {
-            out_free(out);
-            sc_link_close(link, uv_strerror(rc));
-        }
+        write_out(link, out);
+    }
+
+    if (link->broken && !link->closing) {
+        sc_link_close(link, link->out_bytes < OUT_MAX
+                            ? "out of memory" : "it does not read");
     }
 }
 
