@@ -66,6 +66,7 @@ typedef struct {
 
 struct ngx_http_sealchat_session_s {
     ngx_http_request_t              *request;
+    ngx_http_sealchat_loc_conf_t    *conf;
     ngx_http_sealchat_link_t        *link;
     ngx_queue_t                      queue;     /* of the link */
     uint32_t                         stream;
@@ -330,6 +331,12 @@ void ngx_http_sealchat_upstream_free(ngx_http_request_t *r,
     ngx_uint_t state);
 
 
+/* of queues; a longer record or frame has a block of its own */
+
+#define NGX_HTTP_SEALCHAT_SESSION_BLOCK  4096
+#define NGX_HTTP_SEALCHAT_LINK_BLOCK     (32 * 1024)
+
+
 /* queues; "send": NGX_OK when all has left, NGX_AGAIN, NGX_ERROR */
 
 u_char *ngx_http_sealchat_queue_alloc(ngx_http_sealchat_queue_t *queue,
@@ -337,6 +344,7 @@ u_char *ngx_http_sealchat_queue_alloc(ngx_http_sealchat_queue_t *queue,
 ngx_int_t ngx_http_sealchat_queue_send(ngx_http_sealchat_queue_t *queue,
     ngx_connection_t *c);
 void ngx_http_sealchat_queue_free(ngx_http_sealchat_queue_t *queue);
+void ngx_http_sealchat_queue_exit(void);
 
 
 ngx_int_t ngx_http_sealchat_add_variables(ngx_conf_t *cf);

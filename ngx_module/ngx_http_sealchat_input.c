@@ -209,7 +209,7 @@ ngx_http_sealchat_ping(ngx_http_sealchat_session_t *s, ws_piece_t *piece)
 
     ngx_memcpy(p, piece->data, piece->len);
 
-    slcf = ngx_http_get_module_loc_conf(s->request, ngx_http_sealchat_module);
+    slcf = s->conf;
 
     if (s->out.size > slcf->send_queue) {
         s->choked = 1;

@@ -81,7 +81,7 @@ ngx_http_sealchat_limit_charge(ngx_http_sealchat_session_t *s,
     ngx_msec_t                     elapsed, wait;
     ngx_http_sealchat_loc_conf_t  *slcf;
 
-    slcf = ngx_http_get_module_loc_conf(s->request, ngx_http_sealchat_module);
+    slcf = s->conf;
 
     if (s->closing || (slcf->rate_messages == 0 && slcf->rate_bytes == 0)) {
         return;
@@ -143,7 +143,7 @@ ngx_http_sealchat_limit_set(ngx_http_sealchat_session_t *s)
     ngx_msec_t                     now, due, wait;
     ngx_http_sealchat_loc_conf_t  *slcf;
 
-    slcf = ngx_http_get_module_loc_conf(s->request, ngx_http_sealchat_module);
+    slcf = s->conf;
 
     now = ngx_current_msec;
     wait = NGX_TIMER_INFINITE;
@@ -187,7 +187,7 @@ ngx_http_sealchat_limit_handler(ngx_event_t *ev)
 
     s = ev->data;
     c = s->request->connection;
-    slcf = ngx_http_get_module_loc_conf(s->request, ngx_http_sealchat_module);
+    slcf = s->conf;
 
     ngx_http_set_log_request(c->log, s->request);
 

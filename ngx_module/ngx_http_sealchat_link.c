@@ -9,7 +9,6 @@
 
 
 #define NGX_HTTP_SEALCHAT_LINK_INPUT   (256 * 1024)
-#define NGX_HTTP_SEALCHAT_LINK_BLOCK   (32 * 1024)
 #define NGX_HTTP_SEALCHAT_LINK_READS   8
 #define NGX_HTTP_SEALCHAT_LINK_PACE    (64 * 1024)
 
@@ -29,6 +28,7 @@ static void ngx_http_sealchat_link_read_handler(ngx_event_t *rev);
 static void ngx_http_sealchat_link_timeout(ngx_http_sealchat_link_t *link);
 
 static void ngx_http_sealchat_link_write_handler(ngx_event_t *wev);
+static void ngx_http_sealchat_link_sent(ngx_http_sealchat_link_t *link);
 static void ngx_http_sealchat_link_start_sessions(
     ngx_http_sealchat_link_t *link);
 static void ngx_http_sealchat_link_unblock(ngx_http_sealchat_link_t *link);
@@ -577,9 +577,7 @@ ngx_http_sealchat_link_write_handler(ngx_event_t *wev)
 
     } else {
 
-        if (wev->timer_set) {
-            ngx_del_timer(wev);
-        }
+        ngx_http_sealchat_link_sent(link);
 
         if (link->up
             && (!ngx_queue_empty(&link->returning)
@@ -595,6 +593,28 @@ ngx_http_sealchat_link_write_handler(ngx_event_t *wev)
     }
 
     ngx_http_sealchat_link_unblock(link);
+}
+
+
+/*
+ * Nothing waits for the socket now.  A sidecar that reads makes it writable
+ * each time, and epoll would wake the worker for that.
+ */
+
+static void
+ngx_http_sealchat_link_sent(ngx_http_sealchat_link_t *link)
+{
+    ngx_event_t  *wev;
+
+    wev = link->connection->write;
+
+    if (wev->timer_set) {
+        ngx_del_timer(wev);
+    }
+
+    if (wev->active && (ngx_event_flags & NGX_USE_EPOLL_EVENT)) {
+        (void) ngx_del_event(wev, NGX_WRITE_EVENT, NGX_CLEAR_EVENT);
+    }
 }
 
 

@@ -577,4 +577,5 @@ static void
 ngx_http_sealchat_exit_process(ngx_cycle_t *cycle)
 {
     ngx_http_sealchat_zone_exit();
+    ngx_http_sealchat_queue_exit();
 }

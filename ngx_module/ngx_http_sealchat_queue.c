@@ -1,6 +1,9 @@
 
 /*
  * Bytes that wait for a socket.
+ *
+ * Blocks that are empty again are kept for the next queue that needs one, so
+ * that messages that come and go allocate nothing.
  */
 
 
@@ -15,6 +18,26 @@ typedef struct {
 
 
 #define ngx_http_sealchat_block(cl)  ((ngx_http_sealchat_block_t *) (cl))
+
+
+/* the blocks of sessions, and those of links */
+
+typedef struct {
+    ngx_chain_t  *free;
+    ngx_uint_t    number;
+    ngx_uint_t    max;
+    size_t        size;
+} ngx_http_sealchat_spare_t;
+
+
+static void *ngx_http_sealchat_block_alloc(size_t size, ngx_log_t *log);
+static void ngx_http_sealchat_block_free(ngx_chain_t *cl);
+
+
+static ngx_http_sealchat_spare_t  ngx_http_sealchat_spares[] = {
+    { NULL, 0, 128, NGX_HTTP_SEALCHAT_SESSION_BLOCK },
+    { NULL, 0, 8, NGX_HTTP_SEALCHAT_LINK_BLOCK }
+};
 
 
 u_char *
@@ -35,7 +58,7 @@ ngx_http_sealchat_queue_alloc(ngx_http_sealchat_queue_t *queue, size_t len,
 
     block = ngx_max(block, sizeof(ngx_http_sealchat_block_t) + len);
 
-    bl = ngx_alloc(block, log);
+    bl = ngx_http_sealchat_block_alloc(block, log);
     if (bl == NULL) {
         return NULL;
     }
@@ -102,7 +125,7 @@ ngx_http_sealchat_queue_send(ngx_http_sealchat_queue_t *queue,
         queue->size -= ln->buf->last - bl->counted;
         queue->head = ln->next;
 
-        ngx_free(bl);
+        ngx_http_sealchat_block_free(ln);
     }
 
     if (cl) {
@@ -132,10 +155,78 @@ ngx_http_sealchat_queue_free(ngx_http_sealchat_queue_t *queue)
         ln = queue->head;
         queue->head = ln->next;
 
-        ngx_free(ngx_http_sealchat_block(ln));
+        ngx_http_sealchat_block_free(ln);
     }
 
     ngx_http_sealchat_count(queue->gauge, -(ngx_int_t) queue->size);
 
     queue->size = 0;
+}
+
+
+static void *
+ngx_http_sealchat_block_alloc(size_t size, ngx_log_t *log)
+{
+    ngx_uint_t                  i;
+    ngx_chain_t                *cl;
+    ngx_http_sealchat_spare_t  *spare;
+
+    for (i = 0; i < 2; i++) {
+        spare = &ngx_http_sealchat_spares[i];
+
+        if (spare->size == size && spare->free) {
+            cl = spare->free;
+            spare->free = cl->next;
+            spare->number--;
+
+            return cl;
+        }
+    }
+
+    return ngx_alloc(size, log);
+}
+
+
+static void
+ngx_http_sealchat_block_free(ngx_chain_t *cl)
+{
+    size_t                      size;
+    ngx_uint_t                  i;
+    ngx_http_sealchat_spare_t  *spare;
+
+    size = cl->buf->end - (u_char *) cl;
+
+    for (i = 0; i < 2; i++) {
+        spare = &ngx_http_sealchat_spares[i];
+
+        if (spare->size == size && spare->number < spare->max) {
+            cl->next = spare->free;
+            spare->free = cl;
+            spare->number++;
+
+            return;
+        }
+    }
+
+    ngx_free(cl);
+}
+
+
+void
+ngx_http_sealchat_queue_exit(void)
+{
+    ngx_uint_t                  i;
+    ngx_chain_t                *cl;
+    ngx_http_sealchat_spare_t  *spare;
+
+    for (i = 0; i < 2; i++) {
+        spare = &ngx_http_sealchat_spares[i];
+        spare->max = 0;
+
+        while (spare->free) {
+            cl = spare->free;
+            spare->free = cl->next;
+            ngx_free(cl);
+        }
+    }
 }

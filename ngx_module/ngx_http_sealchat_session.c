@@ -10,7 +10,6 @@
 #define NGX_HTTP_SEALCHAT_READ_BUFFER    65536
 #define NGX_HTTP_SEALCHAT_LIMITED_READ   4096
 #define NGX_HTTP_SEALCHAT_READS          8
-#define NGX_HTTP_SEALCHAT_SEND_BLOCK     4096
 #define NGX_HTTP_SEALCHAT_CLOSE_TIMEOUT  5000
 
 
@@ -64,6 +63,7 @@ ngx_http_sealchat_session_create(ngx_http_request_t *r, ngx_str_t *origin)
     slcf = ngx_http_get_module_loc_conf(r, ngx_http_sealchat_module);
 
     s->request = r;
+    s->conf = slcf;
     s->origin = *origin;
     s->out.gauge = NGX_HTTP_SEALCHAT_SESSION_QUEUE;
     ws_parser_init(&s->parser, slcf->max_message_size);
@@ -284,7 +284,7 @@ ngx_http_sealchat_session_data(ngx_http_sealchat_session_t *s, u_char *data,
     u_char                        *p;
     ngx_http_sealchat_loc_conf_t  *slcf;
 
-    slcf = ngx_http_get_module_loc_conf(s->request, ngx_http_sealchat_module);
+    slcf = s->conf;
 
     /* what was in flight when PAUSE left has to fit; more is no sidecar's */
 
@@ -365,7 +365,8 @@ ngx_http_sealchat_session_close(ngx_http_sealchat_session_t *s,
     n = ws_put_close(frame, code, reason, len);
 
     p = ngx_http_sealchat_queue_alloc(&s->out, n,
-                                      NGX_HTTP_SEALCHAT_SEND_BLOCK, c->log);
+                                      NGX_HTTP_SEALCHAT_SESSION_BLOCK,
+                                      c->log);
     if (p == NULL) {
         ngx_http_sealchat_abort(s);
         return;
@@ -446,7 +447,7 @@ ngx_http_sealchat_timeout(ngx_http_sealchat_session_t *s)
         return;
     }
 
-    slcf = ngx_http_get_module_loc_conf(s->request, ngx_http_sealchat_module);
+    slcf = s->conf;
 
     if (ngx_http_sealchat_session_send(s, WS_OPCODE_PING, 0) == NULL) {
         return;
@@ -473,7 +474,7 @@ ngx_http_sealchat_read(ngx_http_sealchat_session_t *s)
     rev = c->read;
     heard = 0;
 
-    slcf = ngx_http_get_module_loc_conf(s->request, ngx_http_sealchat_module);
+    slcf = s->conf;
 
     /* what is read and may not be parsed yet has to be kept */
 
@@ -655,7 +656,7 @@ ngx_http_sealchat_sent(ngx_http_sealchat_session_t *s)
 
 #endif
 
-    slcf = ngx_http_get_module_loc_conf(s->request, ngx_http_sealchat_module);
+    slcf = s->conf;
 
     if (s->out.size > slcf->send_queue / 2) {
         return;
@@ -689,7 +690,8 @@ ngx_http_sealchat_session_send(ngx_http_sealchat_session_t *s,
     n = ws_put_header(header, opcode, len);
 
     p = ngx_http_sealchat_queue_alloc(&s->out, n + len,
-                                      NGX_HTTP_SEALCHAT_SEND_BLOCK, c->log);
+                                      NGX_HTTP_SEALCHAT_SESSION_BLOCK,
+                                      c->log);
     if (p == NULL) {
         ngx_http_sealchat_abort(s);
         return NULL;
