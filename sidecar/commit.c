@@ -22,6 +22,7 @@
 struct list {
     struct sc_op *first;
     struct sc_op *last;
+    uint64_t      n;
 };
 
 struct sc_commit {
@@ -46,15 +47,16 @@ struct sc_commit {
 };
 
 static void
-push(struct list *list, struct sc_op *first, struct sc_op *last)
+push(struct list *list, struct list more)
 {
     if (list->first == NULL) {
-        list->first = first;
+        list->first = more.first;
     } else {
-        list->last->next = first;
+        list->last->next = more.first;
     }
 
-    list->last = last;
+    list->last = more.last;
+    list->n += more.n;
 }
 
 static struct list
@@ -62,25 +64,12 @@ take(struct list *list)
 {
     struct list taken = *list;
 
-    list->first = NULL;
-    list->last = NULL;
+    *list = (struct list) { .n = 0 };
     return taken;
 }
 
 
 /* --- the thread ---------------------------------------------------------- */
-
-static uint64_t
-length(const struct sc_op *op)
-{
-    uint64_t n = 0;
-
-    for (; op != NULL; op = op->next) {
-        n++;
-    }
-
-    return n;
-}
 
 static void
 count(struct sc_commit_counters *made, uint64_t ops, uint64_t ns, int failed)
@@ -134,7 +123,7 @@ static void
 run_batch(struct sc_commit *commit, struct list batch)
 {
     char     why[sizeof(commit->why)];
-    uint64_t n = length(batch.first);
+    uint64_t n = batch.n;
     uint64_t start = uv_hrtime();
     int      rc;
 
@@ -149,7 +138,7 @@ run_batch(struct sc_commit *commit, struct list batch)
 
     if (n > 0) {
         count(&commit->made, n, uv_hrtime() - start, rc);
-        push(&commit->finished, batch.first, batch.last);
+        push(&commit->finished, batch);
     }
 
     uv_mutex_unlock(&commit->lock);
@@ -163,7 +152,7 @@ static void
 thread_main(void *arg)
 {
     struct sc_commit *commit = arg;
-    struct list       batch, none = { NULL, NULL };
+    struct list       batch, none = { .n = 0 };
     int               stop = 0;
 
     /* A stop comes with the last batch: nothing is queued behind it. */
@@ -249,8 +238,8 @@ on_bell(uv_poll_t *bell, int status, int events)
     deliver(commit);
 }
 
-static void
-hand_over(struct sc_commit *commit)
+void
+sc_commit_hand_over(struct sc_commit *commit)
 {
     struct list list = take(&commit->submitted);
     int         first;
@@ -261,7 +250,7 @@ hand_over(struct sc_commit *commit)
 
     uv_mutex_lock(&commit->lock);
     first = commit->queue.first == NULL;
-    push(&commit->queue, list.first, list.last);
+    push(&commit->queue, list);
     uv_mutex_unlock(&commit->lock);
 
     if (first) {
@@ -272,7 +261,7 @@ hand_over(struct sc_commit *commit)
 static void
 on_turn(uv_prepare_t *turn)
 {
-    hand_over(turn->data);
+    sc_commit_hand_over(turn->data);
 }
 
 static struct sc_commit *
@@ -436,7 +425,7 @@ sc_commit_submit(struct sc_commit *commit, struct sc_commit_op *op)
 
     op->op.next = NULL;
     op->bytes = weight(&op->op);
-    push(&commit->submitted, &op->op, &op->op);
+    push(&commit->submitted, (struct list) { &op->op, &op->op, 1 });
 
     commit->queued_ops++;
     commit->queued_bytes += op->bytes;
@@ -469,7 +458,7 @@ sc_commit_counters(struct sc_commit *commit, struct sc_commit_counters *out)
 void
 sc_commit_stop(struct sc_commit *commit)
 {
-    hand_over(commit);
+    sc_commit_hand_over(commit);
 
     uv_mutex_lock(&commit->lock);
     commit->stopping = 1;

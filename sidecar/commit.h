@@ -93,6 +93,10 @@ struct sc_commit *sc_commit_start(const struct sc_commit_options *options);
  */
 int sc_commit_submit(struct sc_commit *commit, struct sc_commit_op *op);
 
+/* The thread gets now what was submitted so far in this turn of the loop, not
+ * only before the loop waits.  For a caller that has long work to do. */
+void sc_commit_hand_over(struct sc_commit *commit);
+
 /* True while as many operations or bytes as the bound are queued, and after
  * that until room() was called. */
 int sc_commit_full(const struct sc_commit *commit);

@@ -395,13 +395,11 @@ queue_committed(struct sc_queue *queue, const struct sc_delivery *message)
 
 
 void
-sc_queue_committed(struct sc_live *customer, const struct sc_delivery *message)
+sc_queue_committed(struct sc_live *customer, struct sc_session_live *session,
+                   const struct sc_delivery *message)
 {
-    struct sc_session_live *session;
-
     queue_committed(&customer->devices, message);
 
-    session = sc_session_find(customer, message->sid);
     if (session) {
         queue_committed(&session->queue, message);
     }

@@ -17,7 +17,6 @@
 struct sc_delivery {
     uint64_t              position;
     uint64_t              time;
-    const uint8_t        *sid;
     const uint8_t        *signkey_id;  /* of its sender */
     int                   first;       /* opened its session */
     struct sc_bytes       hello;       /* of its session, if first */
@@ -35,8 +34,10 @@ void sc_queue_leave(struct sc_stream *stream);
 /* The queue of the stream's role; NULL before it is authenticated. */
 struct sc_queue *sc_queue_of(const struct sc_stream *stream);
 
-/* A message was committed: sends it to whoever is ready for it. */
+/* A message was committed: sends it to whoever is ready for it, the session's
+ * visitor too.  session: its live one, NULL if there is none. */
 void sc_queue_committed(struct sc_live *customer,
+                        struct sc_session_live *session,
                         const struct sc_delivery *message);
 
 /* Delivers as far as window, link and store let it. */

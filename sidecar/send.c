@@ -6,7 +6,7 @@
  * envelopes are the receivers' business.
  */
 
-#include <stdlib.h>
+#include <stddef.h>
 #include <string.h>
 
 #include "customer.h"
@@ -17,7 +17,8 @@
 #include "resume.h"
 #include "stream.h"
 
-/* A message on its way to the store. */
+/* A message on its way to the store.  It lies behind the envelope's bytes in
+ * the body, and goes with it. */
 struct sc_send {
     struct sc_commit_op op;
     struct sc_stream   *stream;
@@ -27,6 +28,12 @@ struct sc_send {
     uint16_t            tag;
     uint8_t             id[32];
 };
+
+/* Of where it lies: what a body's bytes follow is aligned so. */
+#define SEND_ALIGN  _Alignof(struct sc_send)
+
+_Static_assert(offsetof(struct sc_body, bytes) % SEND_ALIGN == 0,
+               "the bytes of a body are not aligned");
 
 /* The session's key, as the sender's recipients must name it. */
 struct session_key {
@@ -83,14 +90,25 @@ stored_session_key(const struct sc_live *customer, const uint8_t sid[32],
 }
 
 
+/* The live session that an envelope of that stream names: a visitor's own, as
+ * check_sender() has made sure.  NULL if no visitor of it is here. */
+static struct sc_session_live *
+session_of(const struct sc_stream *stream, struct sc_live *customer,
+           const uint8_t sid[32])
+{
+    return stream->session ? stream->session : sc_session_find(customer, sid);
+}
+
+
 static enum sc_error_code
-session_key(struct sc_live *customer, const uint8_t sid[32],
+session_key(const struct sc_stream *stream, const uint8_t sid[32],
             struct session_key *key)
 {
-    const struct sc_session_live *session = sc_session_find(customer, sid);
+    const struct sc_session_live *session;
 
+    session = session_of(stream, stream->customer, sid);
     if (session == NULL) {
-        return stored_session_key(customer, sid, key);
+        return stored_session_key(stream->customer, sid, key);
     }
 
     key->suite = session->suite;
@@ -124,7 +142,7 @@ check(struct sc_stream *stream, const struct sc_envelope *e, const char **why)
         return SC_E_WRONG_SENDER;
     }
 
-    code = session_key(stream->customer, e->sid, &key);
+    code = session_key(stream, e->sid, &key);
     if (code != SC_E_NONE) {
         return code;
     }
@@ -141,10 +159,9 @@ static void
 send_free(struct sc_send *send)
 {
     sc_body_drop(send->hello);
-    sc_body_drop(send->body);
     sc_customer_drop(send->customer);
     sc_stream_drop(send->stream);
-    free(send);
+    sc_body_drop(send->body);
 }
 
 
@@ -169,7 +186,6 @@ deliver(struct sc_send *send)
     struct sc_delivery  message = {
         .position = op->append.position,
         .time = op->append.stored_time,
-        .sid = op->append.sid,
         .signkey_id = op->append.signkey_id,
         .first = op->append.first,
         .body = send->body,
@@ -180,7 +196,10 @@ deliver(struct sc_send *send)
         message.hello = op->append.hello;
     }
 
-    sc_queue_committed(send->customer, &message);
+    sc_queue_committed(send->customer,
+                       session_of(send->stream, send->customer,
+                                  op->append.sid),
+                       &message);
 }
 
 
@@ -256,23 +275,46 @@ fill(struct sc_send *send, const struct sc_envelope *e)
 }
 
 
-/* Takes a copy, the only one there will be.  NULL when there is no memory. */
-static struct sc_send *
-send_new(struct sc_stream *stream, const struct sc_frame *frame)
+/* The envelope as it lies in the copy of its bytes. */
+static struct sc_envelope
+moved_to(const struct sc_body *body, const struct sc_envelope *e)
 {
-    struct sc_send    *send = calloc(1, sizeof(*send));
-    struct sc_body    *body = sc_body_new(frame->body.p, frame->body.n);
-    struct sc_envelope e;
-    struct sc_bytes    bytes;
+    const uint8_t     *from = e->bytes.p;
+    struct sc_envelope moved = { .seq = e->seq };
 
-    if (send == NULL || body == NULL) {
-        free(send);
-        sc_body_drop(body);
+    moved.bytes.p = body->bytes;
+    moved.bytes.n = e->bytes.n;
+    moved.sid = body->bytes + (e->sid - from);
+    moved.signkey_id = body->bytes + (e->signkey_id - from);
+    moved.prev = body->bytes + (e->prev - from);
+
+    return moved;
+}
+
+
+/* Takes a copy of the envelope, the only one there will be.  Both lie in one
+ * allocation, which lives until the last DELIVER has left.  NULL when there
+ * is no memory. */
+static struct sc_send *
+send_new(struct sc_stream *stream, const struct sc_envelope *e, uint16_t tag)
+{
+    size_t             at = (e->bytes.n + SEND_ALIGN - 1) / SEND_ALIGN
+                            * SEND_ALIGN;
+    struct sc_body    *body = sc_body_new(NULL, at + sizeof(struct sc_send));
+    struct sc_send    *send;
+    struct sc_envelope moved;
+
+    if (body == NULL) {
         return NULL;
     }
 
+    memcpy(body->bytes, e->bytes.p, e->bytes.n);
+    body->n = e->bytes.n;
+
+    send = (struct sc_send *) (void *) (body->bytes + at);
+    memset(send, 0, sizeof(*send));
     send->body = body;
-    send->tag = frame->tag;
+    send->tag = tag;
     send->stream = stream;
     sc_stream_ref(stream);
     send->customer = stream->customer;
@@ -280,10 +322,8 @@ send_new(struct sc_stream *stream, const struct sc_frame *frame)
     send->op.done = on_append;
     send->op.data = send;
 
-    bytes.p = body->bytes;
-    bytes.n = body->n;
-    (void) sc_envelope_parse(bytes, &e);
-    fill(send, &e);
+    moved = moved_to(body, e);
+    fill(send, &moved);
 
     return send;
 }
@@ -319,7 +359,7 @@ sc_do_send(struct sc_stream *stream, const struct sc_frame *frame)
         return;
     }
 
-    send = send_new(stream, frame);
+    send = send_new(stream, &e, frame->tag);
     if (send == NULL) {
         sc_stream_error(stream, 1, frame->tag, SC_E_INTERNAL, NULL);
         return;

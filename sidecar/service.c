@@ -49,7 +49,11 @@ sc_service_time(void)
 static void
 on_prepare(uv_prepare_t *flusher)
 {
-    sc_link_flush_all(flusher->data);
+    struct sc_service *service = flusher->data;
+
+    /* The disk is slower than the links: it begins first. */
+    sc_commit_hand_over(service->commit);
+    sc_link_flush_all(service);
 }
 
 

@@ -213,5 +213,12 @@ sc_cid_read(uint8_t out[32], const char *text, size_t n)
 int
 sc_is_zero(const uint8_t *bytes, size_t n)
 {
-    return sodium_is_zero(bytes, n);
+    uint8_t any = 0;
+    size_t  i;
+
+    for (i = 0; i < n; i++) {
+        any |= bytes[i];
+    }
+
+    return any == 0;
 }

@@ -351,18 +351,6 @@ apply_one(struct sc_apply *apply, struct sc_op *op)
     return SC_E_INTERNAL;
 }
 
-static size_t
-count(const struct sc_op *ops, enum sc_op_kind kind)
-{
-    size_t n = 0;
-
-    for (; ops != NULL; ops = ops->next) {
-        n += ops->kind == kind;
-    }
-
-    return n;
-}
-
 static int
 fail_all(struct sc_op *ops, enum sc_error_code error)
 {
@@ -501,10 +489,22 @@ sc_lmdb_wants(struct sc_store *store)
 /* What one call of apply does: its list, and what goes along with it. */
 struct work {
     struct sc_op *ops;
-    size_t        appends;
+    size_t        appends;           /* among them */
+    size_t        positions;         /* of cursors, among them */
     int           cursors;           /* those in memory are written */
     unsigned      pages;             /* of a checkpoint */
 };
+
+static void
+count(struct work *work)
+{
+    const struct sc_op *op;
+
+    for (op = work->ops; op != NULL; op = op->next) {
+        work->appends += op->kind == SC_OP_APPEND;
+        work->positions += op->kind == SC_OP_CURSOR;
+    }
+}
 
 /* Everything up to the commit, and the commit. */
 static enum sc_error_code
@@ -524,7 +524,7 @@ transact(struct sc_apply *apply, const struct work *work, char *why,
                                 || op->error == SC_E_REPLY_FIRST;
     }
 
-    if (sc_cursors_reserve(store, count(work->ops, SC_OP_CURSOR)) != 0) {
+    if (sc_cursors_reserve(store, work->positions) != 0) {
         sc_txn_fail(apply->txn, ENOMEM);
     }
 
@@ -648,7 +648,7 @@ sc_lmdb_apply(struct sc_store *store, struct sc_op *ops, char *why,
 
     why[0] = '\0';
     (void) sc_clock_now(&store->clock);
-    work.appends = count(ops, SC_OP_APPEND);
+    count(&work);
     work.cursors = sc_cursors_due(store);
 
     error = bound_replay(store, work.appends, why, why_size);
