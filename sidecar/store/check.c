@@ -288,6 +288,42 @@ check_wraps(struct sc_checking *checking)
 }
 
 
+/* --- blocked sessions ---------------------------------------------------- */
+
+/* The end of a session is the end of that too. */
+static void
+check_blocked(struct sc_checking *checking)
+{
+    static const uint8_t lowest[1];
+
+    struct sc_walk *walk = sc_walk_open(checking->txn, SC_DB_BLOCKED);
+    struct sc_bytes key, value;
+    int             more;
+
+    more = walk != NULL
+           && sc_walk_seek(walk, lowest, sizeof(lowest), &key, &value);
+    while (more) {
+        struct sc_reader r = sc_reader_of(key.p, key.n);
+        uint64_t         number = sc_get_uint(&r, 8);
+
+        if (key.n != 40 || value.n != 8) {
+            sc_check_found(checking, "a row of a blocked session does not "
+                           "hold");
+        } else if (sc_customer_there(checking->txn, number)
+                   && sc_deleted(checking->txn, number, key.p + 8))
+        {
+            sc_check_found(checking, "session %s: it was deleted and is "
+                           "blocked", sc_log_id(key.p + 8).text);
+        }
+
+        sc_check_step(checking);
+        more = sc_walk_next(walk, &key, &value);
+    }
+
+    sc_walk_close(walk);
+}
+
+
 /* --- all of it ----------------------------------------------------------- */
 
 static void
@@ -311,6 +347,7 @@ run(struct sc_checking *checking)
     check_wraps(checking);
     sc_check_logs(checking);
     sc_check_sessions(checking);
+    check_blocked(checking);
     sc_check_blocks(checking);
     free(checking->customers);
 }

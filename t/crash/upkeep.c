@@ -1,6 +1,6 @@
 /*
- * Kills what removes: a process that appends, deletes, erases, changes classes
- * and lets messages expire, on a clock that runs through days, is killed again
+ * Kills what removes: a process that appends, deletes, blocks, erases, changes
+ * classes and lets messages expire, on a clock that runs through days, is killed again
  * and again, at random moments or at one step of the commit thread.  What it
  * did and what was answered is kept outside it, and each life begins with a
  * comparison of all of that with what the store says.
@@ -34,6 +34,7 @@ struct talk {
     uint64_t number;                 /* of the session, by which it is named */
     uint64_t asked, done;            /* numbers of messages */
     int      deleting, deleted;
+    int      blocking, blocked;      /* being told so, or the contrary; told */
 };
 
 struct slot {
@@ -49,7 +50,7 @@ struct book {
     uint64_t now;                    /* the clock */
     uint64_t random;
     uint64_t names;                  /* of customers and sessions */
-    uint64_t lives, lists, stored, expired, erased, deleted;
+    uint64_t lives, lists, stored, expired, erased, deleted, blocks;
     uint64_t lost, twice, wrong;
     uint64_t gone[1024];             /* customers that were erased */
     uint64_t n_gone;
@@ -214,8 +215,12 @@ compare_talk(struct slot *slot, struct talk *talk, uint64_t earliest)
         {
             wrong("a session at another message", slot, info.seq, talk->done);
         }
+        if (!talk->blocking && talk->blocked != info.blocked) {
+            wrong("a block is lost", slot, talk->number, 0);
+        }
         talk->done = talk->asked = info.seq;
-        talk->deleting = 0;
+        talk->deleting = talk->blocking = 0;
+        talk->blocked = info.blocked;
         return 1;
     }
 
@@ -379,6 +384,23 @@ note_answer(struct slot *slot, struct talk *talk, const struct sc_op *op,
     B->stored++;
 }
 
+/* Of somebody who is blocked, unless the session has ended meanwhile. */
+static void
+send_blocked(struct slot *slot, const struct talk *talk)
+{
+    static struct message_op m;
+    struct chat              chat;
+
+    chat_of(&chat, slot, talk->number, talk->asked);
+    message_op(&m, &chat);
+    if (sc_store_apply(F.store, &m.op, F.why, WHY) == 0
+        && m.op.error != SC_E_SESSION_BLOCKED
+        && m.op.error != SC_E_SESSION_DELETED)
+    {
+        wrong("goes on, though blocked", slot, talk->number, m.op.error);
+    }
+}
+
 static void
 send_list(struct slot *slot)
 {
@@ -388,8 +410,14 @@ send_list(struct slot *slot)
     int                ended = 0;
 
     list.n = 0;
-    while (list.n < n && slot->head + n < MOST) {
-        add_message(&list, slot, &slot->talks[below(TALKS)]);
+    for (unsigned i = 0; i < n && slot->head + n < MOST; i++) {
+        struct talk *talk = &slot->talks[below(TALKS)];
+
+        if (talk->blocked) {
+            send_blocked(slot, talk);
+        } else {
+            add_message(&list, slot, talk);
+        }
     }
 
     if (list.n == 0
@@ -440,6 +468,27 @@ delete_talk(struct slot *slot)
         B->deleted++;
         talk_new(talk);
     }
+}
+
+static void
+block_talk(struct slot *slot)
+{
+    struct talk *talk = &slot->talks[below(TALKS)];
+    struct sc_op op = { .kind = SC_OP_BLOCK };
+
+    op.block.customer = slot->customer;
+    op.block.sid = name_of('s', talk->number);
+    op.block.time = B->now;
+    op.block.blocked = !talk->blocked;
+    talk->blocking = 1;
+    if (apply_one(&F, &op) == SC_E_NONE) {
+        talk->blocked = op.block.blocked;
+        B->blocks++;
+        if (op.block.repeated) {
+            wrong("was so before", slot, talk->number, 0);
+        }
+    }
+    talk->blocking = 0;
 }
 
 static void
@@ -497,6 +546,8 @@ live(void)
             delete_talk(slot);
         } else if (what < 12) {
             change_class(slot);
+        } else if (what < 19) {
+            block_talk(slot);
         } else if (what < 40) {
             if (sc_store_apply(F.store, NULL, F.why, WHY) != 0
                 || F.why[0] != '\0')
@@ -670,13 +721,15 @@ static void
 report(void)
 {
     printf("# seed %llu, %llu lives, %llu lists, %llu expired, %llu deleted, "
-           "%llu erased, %llu blocks reverted\n",
+           "%llu blocked or not, %llu erased, %llu blocks reverted\n",
            (unsigned long long) O.seed, (unsigned long long) B->lives,
            (unsigned long long) B->lists, (unsigned long long) B->expired,
-           (unsigned long long) B->deleted, (unsigned long long) B->erased,
+           (unsigned long long) B->deleted, (unsigned long long) B->blocks,
+           (unsigned long long) B->erased,
            (unsigned long long) W.reverted);
     check(B->stored > 10 * O.kills
-          && (O.step || (B->expired > 0 && B->deleted > 0 && B->erased > 0)),
+          && (O.step || (B->expired > 0 && B->deleted > 0 && B->erased > 0
+                         && (B->blocks > 0 || B->lists < 200))),
           "the load was a load");
     check(B->lost == 0, "every message that has not expired is there");
     check(B->twice == 0, "each once");

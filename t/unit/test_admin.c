@@ -699,7 +699,8 @@ test_damaged_backup(void **state)
 
 /* Damage that is planted in a stopped store, one at a time. */
 enum damage { LOSE_MESSAGE, CHANGE_ENVELOPE, LOSE_ROSTER, OTHER_CUSTOMER,
-              LOSE_BLOCK, LOSE_HELLO, CHANGE_WRAP, LOSE_SESSION_END, DAMAGES };
+              LOSE_BLOCK, LOSE_HELLO, CHANGE_WRAP, LOSE_SESSION_END,
+    KEEP_BLOCK, DAMAGES };
 
 static int
 first(struct sc_txn *txn, enum sc_db_name name, uint8_t key[64],
@@ -767,6 +768,16 @@ plant(struct sc_txn *txn, enum damage damage)
         return;
     }
 
+    if (damage == KEEP_BLOCK) {
+        memset(value, 0, 8);
+        assert_true(first(txn, SC_DB_SESSIONS, key, &key_n, value + 8,
+                          &value_n));
+        key[key_n - 1] ^= 1;
+        sc_txn_put(txn, SC_DB_DELETED, key, key_n, value, 8);
+        sc_txn_put(txn, SC_DB_BLOCKED, key, key_n, value, 8);
+        return;
+    }
+
     assert_true(first(txn, rows[damage].name, key, &key_n, value, &value_n));
     if (rows[damage].lose) {
         sc_txn_del(txn, rows[damage].name, key, key_n);
@@ -788,6 +799,7 @@ test_check(void **state)
         [LOSE_HELLO] = "its hello is missing",
         [CHANGE_WRAP] = "does not open",
         [LOSE_SESSION_END] = "its newest message is missing",
+        [KEEP_BLOCK] = "it was deleted and is blocked",
     };
     struct owner   o;
     struct visitor v;
