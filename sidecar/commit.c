@@ -402,6 +402,8 @@ weight(const struct sc_op *op)
             n += op->account.wraps[i].n;
         }
         return n;
+    case SC_OP_SPARE:
+        return n + op->spare.sealed.n;
     case SC_OP_CURSOR:
     case SC_OP_DELETE:
     case SC_OP_RESEAL:

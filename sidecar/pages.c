@@ -35,7 +35,7 @@ struct sc_job {
     uint8_t            cid[32];
     uint8_t            account_id[32];
     uint8_t            self[32];
-    uint8_t            id[32];   /* sid, from or roster_id */
+    uint8_t            id[32];   /* sid, from, roster_id or token */
 
     enum sc_error_code error;    /* out */
     struct sc_body    *answer;   /* out: a whole frame */
@@ -381,6 +381,30 @@ read_vault(struct sc_job *job, struct sheet *sheet)
 }
 
 
+/* Whoever has no such token is told what every other such asker is. */
+static void
+read_spare(struct sc_job *job, struct sheet *sheet)
+{
+    struct sc_frame_spare frame;
+    struct sc_blob_out    sealed = { .p = NULL };
+    uint8_t               name[32];
+    int                   rc;
+
+    sc_spare_name_of(name, job->id);
+    rc = sc_store_spare(job->store, job->customer, name, &sealed);
+    if (rc == 1) {
+        frame.sealed = (struct sc_bytes) { sealed.p, sealed.n };
+        finish(job, sheet, sc_spare_encode(sheet->frame,
+                                           sizeof(sheet->frame), job->tag,
+                                           &frame));
+    } else {
+        job->error = missing(rc);
+    }
+
+    free(sealed.p);
+}
+
+
 static void
 job_work(uv_work_t *req)
 {
@@ -410,6 +434,8 @@ job_work(uv_work_t *req)
         read_history(job, sheet);
     } else if (job->type == SC_FRAME_SESSIONS) {
         read_sessions(job, sheet);
+    } else if (job->type == SC_FRAME_SPARE_GET) {
+        read_spare(job, sheet);
     } else {
         read_vault(job, sheet);
     }
@@ -676,6 +702,32 @@ sc_do_vault_get(struct sc_stream *stream, const struct sc_frame *frame)
     job = job_new(stream, frame);
     if (job) {
         job->number = get.generation;
+        job_queue(stream, job);
+    }
+}
+
+
+void
+sc_do_spare_get(struct sc_stream *stream, const struct sc_frame *frame)
+{
+    struct sc_frame_spare_get get;
+    struct sc_job            *job;
+
+    if (!sc_spare_get_decode(frame->body, &get)) {
+        bad_frame(stream, frame);
+        return;
+    }
+
+    if (stream->spare_gets >= SC_SPARE_GETS_MAX) {
+        sc_stream_error(stream, 1, frame->tag, SC_E_BUSY,
+                        "A connection asks for few spare keys.");
+        return;
+    }
+
+    stream->spare_gets++;
+    job = job_new(stream, frame);
+    if (job) {
+        memcpy(job->id, get.token, 32);
         job_queue(stream, job);
     }
 }

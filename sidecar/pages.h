@@ -1,7 +1,8 @@
 /*
  * Pages: requests that read much of the store and change nothing: HISTORY,
- * SESSIONS, ROSTER_GET and VAULT_GET.  The answers are read and encoded in the
- * thread pool, one at a time for each stream, in the order of the requests.
+ * SESSIONS, ROSTER_GET, VAULT_GET and SPARE_GET.  The answers are read and
+ * encoded in the thread pool, one at a time for each stream, in the order of
+ * the requests.
  */
 
 #ifndef SEALCHAT_PAGES_H

@@ -130,6 +130,13 @@ sc_store_sessions(struct sc_store *store, uint64_t customer,
 }
 
 int
+sc_store_spare(struct sc_store *store, uint64_t customer,
+               const uint8_t name[32], struct sc_blob_out *sealed)
+{
+    return engine_of(store)->spare(store, customer, name, sealed);
+}
+
+int
 sc_store_cursor(struct sc_store *store, uint64_t customer,
                 const uint8_t signkey_id[32], uint64_t *position)
 {

@@ -114,7 +114,8 @@ enum sc_op_kind {
     SC_OP_REVOKE,       /* an invitation */
     SC_OP_ERASE,        /* an account and everything of its customer */
     SC_OP_BLOCK,        /* a session, by its customer */
-    SC_OP_LIMITS        /* a customer's retention class and quotas */
+    SC_OP_LIMITS,       /* a customer's retention class and quotas */
+    SC_OP_SPARE         /* a session's spare keys */
 };
 
 /* What an operation on limits sets; the rest stays as it is. */
@@ -320,6 +321,21 @@ struct sc_op {
             struct sc_bytes label;           /* SC_LABEL_MAX at most */
         } invite;
 
+        /*
+         * SPARE.  What opens a session for whoever has its code: one of each
+         * session, which takes the place of the one before and ends with the
+         * session.  name: 32 bytes by which it is found; CONFLICT if another
+         * session of the customer has that name.  UNKNOWN_SESSION,
+         * SESSION_DELETED, NOT_HERE as above; STORAGE_FULL as for messages;
+         * TOO_LARGE beyond SC_SPARE_MAX.
+         */
+        struct {
+            uint64_t        customer;
+            const uint8_t  *sid;
+            const uint8_t  *name;
+            struct sc_bytes sealed;
+        } spare;
+
         /* REVOKE.  It is as if it had never been; NOT_FOUND. */
         struct {
             const uint8_t  *name;
@@ -335,8 +351,8 @@ struct sc_op {
  * why[] has a sentence for the log.  With 0, why[] is empty, or has a sentence
  * about upkeep that failed and will be tried again.
  *
- * Room is kept in reserve that messages and registrations do not get, nor the
- * deletion of what never was, so that everything else can still be made
+ * Room is kept in reserve that messages, registrations and spare keys do not
+ * get, nor the deletion of what never was, so that everything else can still be made
  * durable when those are refused with STORAGE_FULL; they alone are refused
  * then, not their list.
  *
@@ -540,6 +556,10 @@ int sc_store_sessions(struct sc_store *store, uint64_t customer,
                       const uint8_t from[32], const uint8_t signkey_id[32],
                       struct sc_session_info *out, int n);
 
+/* The spare keys of that name.  1, 0 or -1, and a blob, as above. */
+int sc_store_spare(struct sc_store *store, uint64_t customer,
+                   const uint8_t name[32], struct sc_blob_out *sealed);
+
 /* A device's cursor; 0 if it never acknowledged.  0 or -1. */
 int sc_store_cursor(struct sc_store *store, uint64_t customer,
                     const uint8_t signkey_id[32], uint64_t *position);
@@ -634,6 +654,8 @@ struct sc_engine {
     int (*sessions)(struct sc_store *store, uint64_t customer,
                     const uint8_t from[32], const uint8_t signkey_id[32],
                     struct sc_session_info *out, int n);
+    int (*spare)(struct sc_store *store, uint64_t customer,
+                 const uint8_t name[32], struct sc_blob_out *sealed);
     int (*cursor)(struct sc_store *store, uint64_t customer,
                   const uint8_t signkey_id[32], uint64_t *position);
 

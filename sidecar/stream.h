@@ -33,6 +33,7 @@ struct sc_stream {
     uint8_t              role;         /* enum sc_role */
     uint8_t              unanswered;   /* requests */
     uint8_t              checks;       /* that it sent */
+    uint8_t              spare_gets;   /* that it sent */
     uint8_t              puzzle;       /* bits of its next challenge's, or of
                                           the one that is out */
     unsigned             paused:1;     /* by the module */

@@ -84,6 +84,9 @@ enum sc_role { SC_ROLES(SC_ROLE_ENUM) SC_ROLE_COUNT };
     X(0x0c, DELETE,      delete,      SC_MAY_KNOWN,    32, SAME, DONE)        \
     X(0x0d, CHECK,       check,       SC_MAY_ALL,      56, LOST, DONE)        \
     X(0x10, BLOCK,       block,       SC_MAY(DEVICE),  33, SAME, DONE)        \
+    X(0x11, SPARE_PUT,   spare_put,   SC_MAY(VISITOR),                        \
+      32 + SC_SPARE_MAX, SAME, DONE)                                          \
+    X(0x12, SPARE_GET,   spare_get,   SC_MAY(NONE),    32, READ, SPARE)       \
     X(0x20, RESUME,      resume,      SC_MAY_ALL,       8, LOST, NONE)
 
 /*
@@ -107,6 +110,7 @@ enum sc_role { SC_ROLES(SC_ROLE_ENUM) SC_ROLE_COUNT };
     X(0x8d, DELETED,       deleted,         32)                               \
     X(0x8e, CHECKED,       checked,         56)                               \
     X(0x90, BLOCKED,       blocked,         33)                               \
+    X(0x92, SPARE,         spare,         SC_SPARE_MAX)                       \
     X(0xa0, RESUMED,       resumed,          9)
 
 /* --- client: proving who one is ------------------------------------------ */
@@ -189,6 +193,18 @@ enum sc_role { SC_ROLES(SC_ROLE_ENUM) SC_ROLE_COUNT };
     F(B16, code)                                                              \
     F(B32, release)                                                           \
     F(U64, min_generation)
+
+/* The session's spare keys, sealed, in place of those that it had there: what
+ * a visitor's code opens.  name: a hash of what SPARE_GET has to show; conflict
+ * if it is another session's. */
+#define SC_SPARE_PUT_FIELDS(F)                                                \
+    F(B32, name)                                                              \
+    F(REST, sealed)
+
+/* The spare keys of the name H(D(spare) || token); a few times at most on one
+ * stream. */
+#define SC_SPARE_GET_FIELDS(F)                                                \
+    F(B32, token)
 
 /* What comes behind it belongs to the stream that RESUMED has told of by that
  * mark; whatever came before went to one that is gone. */
@@ -296,6 +312,9 @@ enum sc_role { SC_ROLES(SC_ROLE_ENUM) SC_ROLE_COUNT };
 /* Another device blocked the session or let it in again: to the customer's
  * other devices that are connected.  Others find it in SESSIONS. */
 #define SC_BLOCKED_FIELDS(F) SC_BLOCK_FIELDS(F)
+
+#define SC_SPARE_FIELDS(F)                                                    \
+    F(REST, sealed)
 
 /*
  * The link between nginx and the service broke, and this stream goes on where

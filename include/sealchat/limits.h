@@ -48,6 +48,12 @@
 /* CHECKs that one stream may send. */
 #define SC_CHECKS_MAX             4u
 
+/* A session's spare keys, sealed: RSA keys beside a roster of 64 devices. */
+#define SC_SPARE_MAX              6144u
+
+/* SPARE_GETs that one stream may send. */
+#define SC_SPARE_GETS_MAX         4u
+
 #define SC_PAGE_ROSTERS           16u
 #define SC_PAGE_SESSIONS          64u
 #define SC_PAGE_MESSAGES          128u

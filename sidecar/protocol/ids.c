@@ -88,6 +88,16 @@ sc_signkey_id_of(uint8_t out[32], const uint8_t pk[32])
 }
 
 void
+sc_spare_name_of(uint8_t out[32], const uint8_t token[32])
+{
+    sc_hash hash;
+
+    sc_hash_begin(&hash, "spare");
+    sc_hash_bytes(&hash, token, 32);
+    sc_hash_end(&hash, out);
+}
+
+void
 sc_kem_id_of(uint8_t out[32], uint8_t suite, struct sc_bytes kem_pk)
 {
     sc_hash hash;

@@ -38,6 +38,9 @@ void sc_sid_of(uint8_t out[32], const uint8_t cid[32], uint8_t suite,
 void sc_signkey_id_of(uint8_t out[32], const uint8_t pk[32]);
 void sc_kem_id_of(uint8_t out[32], uint8_t suite, struct sc_bytes kem_pk);
 
+/* By which spare keys are found for whoever shows the token. */
+void sc_spare_name_of(uint8_t out[32], const uint8_t token[32]);
+
 /* Of an account's name, already in the form that is hashed.  Returns 0 when
  * it is not 3 to 64 of [a-z0-9._@+-]. */
 int sc_account_id_of(uint8_t out[32], const char *name, size_t n);

@@ -287,6 +287,39 @@ check_wraps(struct sc_checking *checking)
     sc_walk_close(walk);
 }
 
+/* Each session's spare keys are found by their name. */
+static void
+check_spares(struct sc_checking *checking)
+{
+    static const uint8_t lowest[1];
+
+    struct sc_walk *walk = sc_walk_open(checking->txn, SC_DB_SPARES);
+    struct sc_bytes key, value, sid;
+    uint8_t         name[SC_KEY_MAX];
+    int             more;
+
+    more = walk != NULL
+           && sc_walk_seek(walk, lowest, sizeof(lowest), &key, &value);
+    while (more) {
+        struct sc_bytes customer = { key.p, 8 };
+
+        if (key.n != 40 || value.n < 32
+            || !sc_txn_get(checking->txn, SC_DB_SPARE_NAMES, name,
+                           sc_key_of_id(name, sc_number_of(customer),
+                                        value.p), &sid)
+            || sid.n != 32 || memcmp(sid.p, key.p + 8, 32) != 0)
+        {
+            sc_check_found(checking, "the spare keys of a session are not "
+                           "found by their name");
+        }
+
+        sc_check_step(checking);
+        more = sc_walk_next(walk, &key, &value);
+    }
+
+    sc_walk_close(walk);
+}
+
 
 /* --- blocked sessions ---------------------------------------------------- */
 
@@ -345,6 +378,7 @@ run(struct sc_checking *checking)
     check_customers(checking);
     check_cids(checking);
     check_wraps(checking);
+    check_spares(checking);
     sc_check_logs(checking);
     sc_check_sessions(checking);
     check_blocked(checking);

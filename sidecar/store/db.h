@@ -36,6 +36,8 @@
  *     cursors     customer, of_session:1, id -> position, time, and of a
  *                 session release:32
  *     deleted     customer, sid -> time
+ *     spares      customer, sid -> name:32, sealed spare keys
+ *     spare_names customer, name -> sid
  *     removals    customer, sid -> place of the newest message that is left of
  *                 a session that was deleted
  *     blocked     customer, sid -> time
@@ -66,6 +68,8 @@
     X(BLOCKED,    "blocked",    0)                                            \
     X(PURGES,     "purges",     0)                                            \
     X(INVITATIONS, "invitations", 0)                                          \
+    X(SPARES,     "spares",     0)                                            \
+    X(SPARE_NAMES, "spare_names", 0)                                          \
     X(LOG,        "log.7",      1)                                            \
     X(LOG_30,     "log.30",     1)                                            \
     X(LOG_90,     "log.90",     1)                                            \

@@ -20,6 +20,7 @@ const struct sc_engine sc_engine_lmdb = {
     .roster_by_id = sc_lmdb_roster_by_id,
     .session = sc_lmdb_session,
     .sessions = sc_lmdb_sessions,
+    .spare = sc_lmdb_spare,
     .cursor = sc_lmdb_cursor,
     .read = sc_lmdb_read,
     .read_session = sc_lmdb_read_session,

@@ -132,7 +132,8 @@ purge_customer(struct sc_leave *leave, uint64_t number,
 {
     static const enum sc_db_name names[] = {
         SC_DB_SESSIONS, SC_DB_HELLOS, SC_DB_CURSORS, SC_DB_DELETED,
-        SC_DB_BLOCKED, SC_DB_REMOVALS, SC_DB_ROSTERS, SC_DB_ROSTER_IDS
+        SC_DB_BLOCKED, SC_DB_REMOVALS, SC_DB_ROSTERS, SC_DB_ROSTER_IDS,
+        SC_DB_SPARES, SC_DB_SPARE_NAMES
     };
     uint8_t key[8];
     size_t  i;

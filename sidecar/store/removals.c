@@ -48,6 +48,7 @@ sc_session_rows_del(struct sc_txn *txn, uint64_t customer,
     sc_txn_del(txn, SC_DB_BLOCKED, key, key_n);
     sc_txn_del(txn, SC_DB_CURSORS, key,
                sc_key_of_cursor(key, customer, 1, sid));
+    sc_spare_del(txn, customer, sid);
 }
 
 /* The session no longer counts, though its messages still do. */

@@ -209,6 +209,9 @@ sc_room_take(struct sc_apply *apply, const struct sc_op *op)
         taken = take(apply, pages_for(op->append.envelope.n
                                       + op->append.hello.n));
         break;
+    case SC_OP_SPARE:
+        taken = take(apply, pages_for(op->spare.sealed.n));
+        break;
     case SC_OP_DELETE:
         taken = take(apply, PAGE);
         break;

@@ -152,6 +152,8 @@ int sc_lmdb_session(struct sc_store *store, uint64_t customer,
 int sc_lmdb_sessions(struct sc_store *store, uint64_t customer,
                      const uint8_t from[32], const uint8_t signkey_id[32],
                      struct sc_session_info *out, int n);
+int sc_lmdb_spare(struct sc_store *store, uint64_t customer,
+                  const uint8_t name[32], struct sc_blob_out *sealed);
 int sc_lmdb_cursor(struct sc_store *store, uint64_t customer,
                    const uint8_t signkey_id[32], uint64_t *position);
 struct sc_page *sc_lmdb_read(struct sc_store *store, uint64_t customer,
@@ -238,6 +240,7 @@ enum sc_error_code sc_account_swap(struct sc_apply *apply, struct sc_op *op);
 
 enum sc_error_code sc_invite(struct sc_apply *apply, struct sc_op *op);
 enum sc_error_code sc_revoke(struct sc_apply *apply, struct sc_op *op);
+enum sc_error_code sc_spare_put(struct sc_apply *apply, struct sc_op *op);
 
 /* Whether the operation's invitation, if it has one, still holds; and that it
  * was used. */
@@ -376,6 +379,10 @@ int sc_deleted(struct sc_txn *txn, uint64_t customer, const uint8_t sid[32]);
 int sc_removing(struct sc_txn *txn, uint64_t customer, const uint8_t sid[32]);
 
 /* Deletes what is stored of a session beside its messages. */
+/* A session's spare keys go, if it has any. */
+void sc_spare_del(struct sc_txn *txn, uint64_t customer,
+                  const uint8_t sid[32]);
+
 void sc_session_rows_del(struct sc_txn *txn, uint64_t customer,
                          const uint8_t sid[32]);
 

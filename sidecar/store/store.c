@@ -346,6 +346,8 @@ apply_one(struct sc_apply *apply, struct sc_op *op)
         return sc_block(apply, op);
     case SC_OP_LIMITS:
         return sc_limits_set(apply, op);
+    case SC_OP_SPARE:
+        return sc_spare_put(apply, op);
     }
 
     return SC_E_INTERNAL;

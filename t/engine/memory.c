@@ -121,6 +121,7 @@ customer_free(struct customer *customer)
     while ((session = customer->sessions) != NULL) {
         customer->sessions = session->next;
         free(session->hello.p);
+        free(session->spare.p);
         free(session->senders);
         free(session);
     }
@@ -656,6 +657,44 @@ do_block(struct sc_store *store, struct sc_op *op)
     return SC_E_NONE;
 }
 
+static enum sc_error_code
+do_spare(struct sc_store *store, const struct sc_op *op)
+{
+    struct customer      *customer = customer_of(store, op->spare.customer);
+    struct session       *session = session_of(customer, op->spare.sid);
+    const struct session *holder;
+
+    if (customer == NULL) {
+        return SC_E_NOT_HERE;
+    }
+
+    if (session == NULL) {
+        return SC_E_UNKNOWN_SESSION;
+    }
+
+    if (session->deleted) {
+        return SC_E_SESSION_DELETED;
+    }
+
+    if (op->spare.sealed.n > SC_SPARE_MAX) {
+        return SC_E_TOO_LARGE;
+    }
+
+    holder = spare_holder(customer, op->spare.name);
+    if (holder != NULL && holder != session && !bug("spare keys swapped")) {
+        return SC_E_CONFLICT;
+    }
+
+    if (session->spare.p != NULL && bug("the first spare keys stay")) {
+        return SC_E_NONE;
+    }
+
+    free(session->spare.p);
+    session->spare = copy_of(op->spare.sealed);
+    memcpy(session->spare_name, op->spare.name, 32);
+    return SC_E_NONE;
+}
+
 
 /* --- applying ------------------------------------------------------------ */
 
@@ -681,6 +720,8 @@ apply_one(struct sc_store *store, struct sc_op *op)
         return do_delete(store, op);
     case SC_OP_BLOCK:
         return do_block(store, op);
+    case SC_OP_SPARE:
+        return do_spare(store, op);
     case SC_OP_ERASE:
         return memory_erase(store, op);
     case SC_OP_LIMITS:
@@ -730,6 +771,7 @@ const struct sc_engine sc_engine_memory = {
     .roster_by_id = memory_roster_by_id,
     .session = memory_session,
     .sessions = memory_sessions,
+    .spare = memory_spare,
     .cursor = memory_cursor,
     .read = memory_read,
     .read_session = memory_read_session,

@@ -293,6 +293,26 @@ memory_sessions(struct sc_store *store, uint64_t number,
 }
 
 int
+memory_spare(struct sc_store *store, uint64_t number, const uint8_t name[32],
+             struct sc_blob_out *sealed)
+{
+    const struct session *session;
+    int                   found = 0;
+
+    memset(sealed, 0, sizeof(*sealed));
+    pthread_mutex_lock(&store->lock);
+
+    session = spare_holder(customer_of(store, number), name);
+    if (session != NULL) {
+        copy_out(&session->spare, sealed);
+        found = 1;
+    }
+
+    pthread_mutex_unlock(&store->lock);
+    return found;
+}
+
+int
 memory_cursor(struct sc_store *store, uint64_t number,
               const uint8_t signkey_id[32], uint64_t *position)
 {

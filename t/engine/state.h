@@ -38,6 +38,8 @@ struct session {
     uint64_t        cursor;
     uint8_t         release[32];
     struct blob     hello;
+    uint8_t         spare_name[32];
+    struct blob     spare;       /* p NULL: it has none */
     struct sender  *senders;
     size_t          n_senders;
 };
@@ -153,6 +155,23 @@ sender_of(const struct session *session, const uint8_t *signkey_id)
     return NULL;
 }
 
+/* The session that has spare keys of that name, or NULL. */
+static inline const struct session *
+spare_holder(const struct customer *customer, const uint8_t *name)
+{
+    const struct session *session = customer ? customer->sessions : NULL;
+
+    while (session != NULL
+           && ((session->deleted && !bug("spare keys outlive their session"))
+               || session->spare.p == NULL
+               || !same_id(session->spare_name, name)))
+    {
+        session = session->next;
+    }
+
+    return session;
+}
+
 static inline struct customer *
 customer_by_cid(const struct sc_store *store, const uint8_t *cid)
 {
@@ -218,6 +237,8 @@ int memory_session(struct sc_store *store, uint64_t number,
 int memory_sessions(struct sc_store *store, uint64_t number,
                     const uint8_t from[32], const uint8_t signkey_id[32],
                     struct sc_session_info *out, int n);
+int memory_spare(struct sc_store *store, uint64_t number,
+                 const uint8_t name[32], struct sc_blob_out *sealed);
 int memory_cursor(struct sc_store *store, uint64_t number,
                   const uint8_t signkey_id[32], uint64_t *position);
 struct sc_page *memory_read(struct sc_store *store, uint64_t number,

@@ -44,6 +44,9 @@ static const struct {
     { "gives positions out again", "test_store_delete", "test_delete" },
     { "the blocked go on", "test_store_delete", "test_block" },
     { "blocked for ever", "test_store_delete", "test_block" },
+    { "spare keys swapped", "test_store_spare", "test_names" },
+    { "the first spare keys stay", "test_store_spare", "test_spare" },
+    { "spare keys outlive their session", "test_store_spare", "test_ends" },
     { "keeps for ever", "test_store_keep", "test_expiry" },
     { "sessions outlive their messages", "test_store_keep", "test_expiry" },
     { "believes any clock", "test_store_keep", "test_wrong_clock" },
@@ -103,7 +106,7 @@ test_none(void **state)
 {
     static const char *const programs[] = {
         "test_store", "test_store_read", "test_store_delete",
-        "test_store_keep"
+        "test_store_keep", "test_store_spare"
     };
     static char output[OUTPUT_MAX];
 

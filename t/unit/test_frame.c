@@ -261,7 +261,7 @@ test_header(void **state)
         }
     }
 
-    assert_int_equal(known, 31);
+    assert_int_equal(known, 34);
 }
 
 static void

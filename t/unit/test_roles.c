@@ -142,13 +142,36 @@ is_owner(const struct actor *a)
     return a->role == SC_ROLE_PASSWORD || a->role == SC_ROLE_RECOVERY;
 }
 
+/* A session that is stored has spare keys, which that token finds. */
+static void
+leave_spare(const uint8_t token[32])
+{
+    struct letter  letter;
+    struct visitor v;
+    struct client  c;
+    struct answer  a;
+    struct chain   chain = { 0 };
+    uint8_t        name[32];
+
+    visitor_make(&v, &O);
+    visitor_login(&c, &P, &O, &v);
+    letter_make(&letter, &O, &v, NULL, &chain);
+    ask_send(&c, &letter);
+    expect_stored(&c);
+    sc_spare_name_of(name, token);
+    ASK(&c, spare_put, .name = name, .sealed = { O.roster, 64 });
+    a = expect_frame(&c, SC_FRAME_DONE);
+    answer_free(&a);
+    client_close(&c);
+}
+
 /* A good frame of that type, as this actor would send it; but owners delete
  * no account here. */
 static void
 write_good(struct actor *a, uint8_t type, struct bytes *out)
 {
     static struct letter letter;
-    uint8_t              sig[64];
+    uint8_t              sig[64], token[32];
 
     switch (type) {
 
@@ -216,6 +239,23 @@ write_good(struct actor *a, uint8_t type, struct bytes *out)
 
     case SC_FRAME_BLOCK:
         PUT(block, .sid = a->v.sid, .blocked = 1);
+        break;
+
+    case SC_FRAME_SPARE_PUT:
+        if (a->role == SC_ROLE_VISITOR) {
+            letter_make(&letter, &O, &a->v, NULL, &a->chain);
+            ask_send(&a->c, &letter);
+            expect_stored(&a->c);
+        }
+        PUT(spare_put, .name = a->v.sid, .sealed = { O.roster, 64 });
+        break;
+
+    case SC_FRAME_SPARE_GET:
+        sc_signkey_id_of(token, a->v.sid);
+        if (a->role == SC_ROLE_NONE) {
+            leave_spare(token);
+        }
+        PUT(spare_get, .token = token);
         break;
 
     case SC_FRAME_RESUME:
@@ -335,10 +375,15 @@ first_role(size_t row)
     return role;
 }
 
-/* The layout's error: envelopes have one of their own. */
+/* The layout's error: envelopes have one of their own, and what is sealed has
+ * no layout to break. */
 static enum sc_error_code
-layout_error(size_t row)
+layout_error(size_t row, size_t body)
 {
+    if (table[row].type == SC_FRAME_SPARE_PUT && body >= 32 + 16) {
+        return SC_E_UNKNOWN_SESSION;
+    }
+
     return table[row].type == SC_FRAME_SEND
            || table[row].type == SC_FRAME_SIGNAL
            ? SC_E_BAD_ENVELOPE : SC_E_BAD_FRAME;
@@ -347,19 +392,21 @@ layout_error(size_t row)
 static void
 expect_layout_error(size_t row, const struct bytes *good, size_t n)
 {
-    static uint8_t bytes[SC_FRAME_MAX];
-    struct actor   a;
+    static uint8_t     bytes[SC_FRAME_MAX];
+    struct actor       a;
+    enum sc_error_code code = layout_error(row, n - SC_FRAME_HEADER);
+
+    if (n - SC_FRAME_HEADER > table[row].max) {
+        code = SC_E_TOO_LARGE;
+    }
 
     actor_make(&a, first_role(row));
     memset(bytes, 0, sizeof(bytes));
     memcpy(bytes, good->p, good->n < n ? good->n : n);
     put_frame(&a.c, bytes, n);
-    expect_error(&a.c, n - SC_FRAME_HEADER > table[row].max
-                       ? SC_E_TOO_LARGE : layout_error(row));
+    expect_error(&a.c, code);
 
-    if (layout_error(row) == SC_E_BAD_ENVELOPE
-        && n - SC_FRAME_HEADER <= table[row].max)
-    {
+    if (sc_error_info(code)->close == 0) {
         client_close(&a.c);
     }
 }
