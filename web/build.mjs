@@ -21,7 +21,10 @@ import * as esbuild from "esbuild";
 import { minify } from "terser";
 
 import { hpke } from "./hpke.mjs";
-import { packedWords, sheets, visitorsFrames } from "./lean.mjs";
+import {
+  ownNames, packedWords, sentences, sheets, visitorsFrames,
+} from "./lean.mjs";
+import { preact } from "./preact.mjs";
 
 export const web = dirname(fileURLToPath(import.meta.url));
 export const dist = join(web, "dist");
@@ -95,17 +98,24 @@ export async function widget(plugins = []) {
   const bundle = await bundleForBrowser(src("widget", "main.tsx"), {
     charset: "utf8",
     minify: lean,
-    // What libraries keep to themselves begins so, in ours nothing does.
-    mangleProps: /^_/,
+    mangleProps: lean ? ownNames : /^_/,
     // JSX calls what the bundle has anyway.
     tsconfig: src("widget", "tsconfig.json"),
     inject: [src("widget", "jsx.ts")],
-    plugins: [...plugins, packedWords, sheets, visitorsFrames],
+    plugins: [
+      ...plugins, preact, packedWords, sheets, visitorsFrames,
+      ...(lean ? [sentences] : []),
+    ],
   });
   if (!lean) return `\ufeff${bundle}`;
   const { code } = await minify(bundle, {
     ecma: 2022,
-    compress: { passes: 3, unsafe_arrows: true, unsafe_methods: true },
+    module: true,
+    compress: {
+      passes: 3, unsafe_arrows: true, unsafe_methods: true,
+      // Gzip does better with what is written alike.
+      comparisons: false, sequences: false, keep_fargs: false,
+    },
   });
 
   return `\ufeff${code}`;

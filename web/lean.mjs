@@ -2,8 +2,9 @@
 // of every customer loads it.
 //
 // The words of a language are written as an object and shipped as one string;
-// tokens that no theme changes are written where they are used; frames that no
-// visitor sends or gets are unknown to it.
+// tokens that no theme changes are written where they are used; the client's
+// sentences for logs and developers stay at home, their codes do not; frames
+// that no visitor sends or gets are unknown to it.
 
 import { readFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
@@ -11,6 +12,19 @@ import { fileURLToPath } from "node:url";
 import * as esbuild from "esbuild";
 
 const src = join(dirname(fileURLToPath(import.meta.url)), "src");
+
+/** Names of members that the bundle keeps to itself, and which become short:
+ * what libraries begin with "_", and these of ours.  None of them is a name of
+ * anything in a browser, goes into the storage or to another tab, or is spelled
+ * out in a string. */
+const own =
+  "alarmed byId checkRoster commitment compose composeReceipt confirmed " +
+  "confirmedEnd emit endAndDelete excuseBeginning freshness goToEnd guarded " +
+  "heard ikPk intro isBare isDeleted isOwn lastPosition messageKey " +
+  "openingKey originHash outro reconcile retryAfter retryHeld rosterId " +
+  "sessionKey settle signkeyId speaker toDelete unwatched verdict wrote";
+
+export const ownNames = new RegExp(`^_|^(?:${own.replaceAll(" ", "|")})$`);
 
 const SEPARATOR = "|";
 const language = /[\\/]widget[\\/]words[\\/]([a-z]{2})\.ts$/;
@@ -146,5 +160,29 @@ export const sheets = {
         loader: "text",
       };
     });
+  },
+};
+
+/** What an error says beside its code, of which a visitor sees nothing. */
+const said = [
+  [/(new (?:Alarm|Client|Frame)Error\(\s*"[\w-]+",\s*)(?:"[^"]*"|`[^`]*`)(,?\s*\))/g,
+    '$1""$2'],
+  [/(new (?:Range)?Error\()(?:"[^"]*"|`[^`]*`)\)/g, "$1)"],
+  [/\b(contradiction|conflict|bad)\("[^"]*"\)/g, '$1("")'],
+];
+
+export const sentences = {
+  name: "sentences",
+  setup(build) {
+    build.onLoad(
+      { filter: /[\\/]src[\\/](client|crypto|wire)[\\/]\S+\.ts$/ },
+      async ({ path }) => ({
+        contents: said.reduce(
+          (text, [form, instead]) => text.replace(form, instead),
+          await readFile(path, "utf8"),
+        ),
+        loader: "ts",
+      }),
+    );
   },
 };

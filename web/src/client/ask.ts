@@ -113,6 +113,20 @@ export async function check(
   await stream.request((tag) => f.encodeCheck(tag, fields));
 }
 
+/** Leaves the session's spare keys with the service. */
+export async function sparePut(
+  stream: Stream,
+  fields: f.SparePutFrame,
+): Promise<void> {
+  await stream.request((tag) => f.encodeSparePut(tag, fields));
+}
+
+/** The spare keys that the token finds. */
+export async function spare(stream: Stream, token: Bytes): Promise<Bytes> {
+  const body = await stream.request((tag) => f.encodeSpareGet(tag, { token }));
+  return f.decodeSpare(body).sealed;
+}
+
 /** What a service's refusal with one of these codes is no failure for. */
 export function ignoring(...codes: number[]): (error: unknown) => void {
   return (error) => {

@@ -18,6 +18,7 @@ export type ClientErrorCode =
   | "bad-secret-key" // mistyped: its checksum does not hold
   | "bad-recovery-code" // likewise
   | "bad-invitation" // not 32 hexadecimal digits
+  | "bad-code" // mistyped, or of no conversation that is left
   | "bad-text" // empty, or above 16 KiB of UTF-8
   | "wrong-credentials" // name, password or Secret Key: not told which
   | "too-many" // failed attempts from this address: retry says for how long

@@ -13,7 +13,9 @@ import {
 import { AlarmError } from "./alarm.ts";
 import * as ask from "./ask.ts";
 import type { Platform, Storage } from "./platform.ts";
-import { keys, type Handed, type Outgoing } from "./records.ts";
+import {
+  keys, NO_CHAIN, type ChainEnd, type Handed, type Outgoing,
+} from "./records.ts";
 import type { Signal, Signals } from "./signals.ts";
 import { ServiceError, type Stream } from "./stream.ts";
 import type { Source, Transcript } from "./transcript.ts";
@@ -100,10 +102,11 @@ export class Exchange {
     if (signal) this.#o.signalled(signal);
   }
 
-  /** ends: where one's own chains stand at the service. */
+  /** ends: where one's own chains stand at the service.  seen: of a session
+   * that several places may read, the newest position that is here. */
   async run(
     ready: ReadyFrame,
-    ends: readonly { sid: string; seq: number; id: Bytes }[],
+    ends: readonly { sid: string; seq: number; id: Bytes; seen?: () => number }[],
   ): Promise<void> {
     const { transcript, stream } = this.#o;
     this.#window = Math.max(1, Math.floor(ready.requests / 2));
@@ -114,7 +117,11 @@ export class Exchange {
       const end = await transcript.confirmedEnd(own);
       if (seq < end.seq || !equal(roster, ready.roster)) stream.close();
     };
-    for (const { sid, seq, id } of ends) await this.#reconcile(sid, seq, id);
+    for (const { sid, seq, id, seen } of ends) {
+      await this.#reconcile(sid, seq, id);
+      // Another place has acknowledged what never came here.
+      if (seen && seen() < ready.cursor) await this.#catchUp(sid, seen());
+    }
     await transcript.retryHeld(this.#source);
     this.#ready = true;
     this.flush();
@@ -211,9 +218,21 @@ export class Exchange {
     const { transcript } = this.#o;
     const { verdict, confirmed } = await transcript.reconcile(sid, seq, id);
     if (verdict === "lost") throw conflict("It has lost stored messages.");
-    if (verdict === "foreign") await this.#recover(sid);
+    if (verdict === "foreign") await this.#recover(sid, { seq, id: toHex(id) });
     // Their places in the order were in answers that never came.
     else if (confirmed) await this.#readBack(sid, confirmed);
+  }
+
+  /** Oldest first, so that what was broken off is not taken for whole. */
+  async #catchUp(sid: string, seen: number): Promise<void> {
+    const missed: Handed[] = [];
+    for await (const handed of this.#history(sid)) {
+      if (handed.position <= seen) break;
+      missed.unshift(handed);
+    }
+    for (const handed of missed) {
+      await this.#o.transcript.receive(handed, this.#source);
+    }
   }
 
   async #readBack(sid: string, count: number): Promise<void> {
@@ -224,20 +243,25 @@ export class Exchange {
   }
 
   /** The service has own messages that are not here. */
-  async #recover(sid: string): Promise<void> {
+  async #recover(sid: string, end?: ChainEnd): Promise<void> {
     if (this.#held.has(sid)) return;
     this.#held.add(sid);
     try {
-      const { transcript } = this.#o;
-      const end = await transcript.confirmedEnd(sid);
+      const { transcript, platform } = this.#o;
+      const { seq } = (await transcript.isBare(sid))
+        ? NO_CHAIN
+        : await transcript.confirmedEnd(sid);
       const later: Handed[] = [];
       for await (const handed of this.#history(sid)) {
         const envelope = decodeEnvelope(handed.envelope);
         const own = envelope && this.#isOwn(handed);
-        if (own && envelope.seq <= end.seq) break;
+        if (own && envelope.seq <= seq) break;
         later.unshift(handed);
       }
-      if (!(await transcript.adopt(sid, later, this.#source))) {
+      const oldest = platform.now() - SHORTEST_RETENTION;
+      const taken = await transcript.adopt(
+        sid, later, this.#source, end ?? NO_CHAIN, oldest);
+      if (!taken) {
         throw conflict("It has messages in this place that are not ours.");
       }
     } finally {

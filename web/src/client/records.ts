@@ -11,6 +11,7 @@
 //   draft/<n>                   Draft: written before there was a session
 //   deleted/<sid>               the service said that it is gone
 //   ended/<sid>                 Ended: deleted here
+//   spare/<sid>                 of a visitor: the code of the spare keys
 //   release/<sid>               the visitor's release, hex
 //   block/<sid>                 Block: of a device
 //   device, key/<generation>    of a device: account.ts, owner.ts
@@ -130,6 +131,7 @@ export const keys = {
   deleted: (sid: string) => `deleted/${sid}`,
   ended: (sid: string) => `ended/${sid}`,
   allEnded: "ended/",
+  spare: (sid: string) => `spare/${sid}`,
   release: (sid: string) => `release/${sid}`,
   block: (sid: string) => `block/${sid}`,
 } as const;
@@ -138,6 +140,7 @@ export const keys = {
 export function prefixesOf(sid: string): string[] {
   const kinds = [
     "s", "m", "q", "g", "w", "out", "read", "deleted", "release", "block",
+    "spare",
   ];
   return kinds.map((kind) => `${kind}/${sid}`);
 }

@@ -148,7 +148,7 @@ export class Stream {
   }
 
   #send(frame: Bytes): void {
-    if (this.#renewing && frame[0] !== f.frameTypes.auth) return;
+    if (this.#renewing && nameOf(frame) !== "auth") return;
     if (this.#unsent) this.#unsent.push(frame);
     else this.#socket.send(frame);
   }
@@ -234,8 +234,7 @@ export class Stream {
   #forgetChallenge(): void {
     this.#challenge = undefined;
     for (const [tag, { frame }] of [...this.#pending]) {
-      const { auth, register } = f.frameTypes;
-      if (frame[0] === auth || frame[0] === register) {
+      if (["auth", "register"].includes(nameOf(frame))) {
         const lost = new ServiceError(f.E_CHALLENGE_EXPIRED, "lost");
         this.#settle(tag)!.reject(lost);
       }
@@ -258,4 +257,8 @@ export class Stream {
     this.#awaitingChallenge = [];
     for (const wake of waiting) wake();
   }
+}
+
+function nameOf(frame: Bytes): f.FrameName {
+  return f.frames[frame[0]!]![0];
 }

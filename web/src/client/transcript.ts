@@ -276,21 +276,36 @@ export class Transcript {
     return (state as SessionState | undefined)?.stored ?? NO_CHAIN;
   }
 
+  /** Whether that is not here: the session was brought here by its code. */
+  async isBare(sid: string): Promise<boolean> {
+    const { id } = await this.confirmedEnd(sid);
+    return !!id && !(await this.#o.storage.get(keys.message(sid, id)));
+  }
+
   /**
-   * Own messages are at the service that are not here (a restored profile).
-   * Takes what the service holds behind the last own message that it had
-   * confirmed, oldest first and other senders' included: the own ones become
-   * the chain, and what waits in the outbox is sealed anew behind them.  false,
-   * and nothing is changed, if they do not lead on from that last one.
+   * Own messages are at the service that are not here (a restored profile, or
+   * another place that has the session's keys).  Takes what the service holds
+   * behind the last own message that it had confirmed, oldest first and other
+   * senders' included: the own ones become the chain, and what waits in the
+   * outbox is sealed anew behind them.  false, and nothing is changed, if they
+   * do not lead on from that last one.
+   *
+   * A session that is bare takes all that there is: that last one has to be
+   * among it, unless retention may have taken the beginning, which it has if
+   * the session is older than oldest.  end: of the chain, as the service says.
    */
   async adopt(
     sid: string,
     later: readonly Handed[],
     source: Source,
+    end: ChainEnd,
+    oldest: number,
   ): Promise<boolean> {
+    const bare = await this.isBare(sid);
     return this.#locked(sid, async (batch) => {
       const state = await batch.get<SessionState>(keys.session(sid));
       if (!state) return false;
+      const cut = bare && decodeHello(state.hello)!.time <= oldest;
       const waiting = await batch.list<Outgoing>(keys.outbox(sid));
       const unsent: Writing[] = [];
       for (const [key, out] of waiting) {
@@ -305,25 +320,47 @@ export class Transcript {
         batch.delete(keys.message(sid, out.id));
         batch.delete(keys.number(sid, this.#own, out.seq));
       }
-      let end = state.stored;
+      let last = bare ? NO_CHAIN : state.stored;
       for (const handed of later) {
         const envelope = decodeEnvelope(handed.envelope);
         if (!envelope || toHex(envelope.sid) !== sid) continue;
-        const own = toHex(envelope.signkeyId) === this.#own;
-        if (own && !leadsOn(end, envelope)) return this.#undo(batch);
+        const own = this.isOwn(envelope);
+        const begins = cut && !last.seq;
+        if (own && !begins && !leadsOn(last, envelope)) {
+          return this.#undo(batch);
+        }
+        if (own) await this.#judgeAnew(batch, sid, envelope);
         const id = await this.#receive(batch, envelope, handed, source);
         if (!own) continue;
         const record =
           id && (await batch.get<MessageRecord>(keys.message(sid, id)));
-        if (!record || !record.accepted) return this.#undo(batch);
-        end = { seq: record.seq, id: record.id };
+        if (!record || !(record.accepted || cut)) return this.#undo(batch);
+        last = { seq: record.seq, id: record.id };
       }
-      if (end.seq === state.stored.seq) return this.#undo(batch);
+      if (bare) {
+        const { seq, id } = state.stored;
+        const there = await batch.get(keys.number(sid, this.#own, seq));
+        if (there !== id && !(cut && !there)) return this.#undo(batch);
+        if (!last.seq) last = end; // retention took all of it
+      }
+      if (last.seq <= state.stored.seq && !bare) return this.#undo(batch);
       const now = (await batch.get<SessionState>(keys.session(sid)))!;
-      batch.set(keys.session(sid), { ...now, own: end, stored: end });
+      batch.set(keys.session(sid), { ...now, own: last, stored: last });
       for (const writing of unsent) await this.#compose(batch, sid, writing);
       return true;
     });
+  }
+
+  /** An own message of another place may have come while one that waited here
+   * had its number. */
+  async #judgeAnew(batch: Batch, sid: string, envelope: Envelope): Promise<void> {
+    const key = keys.message(sid, toHex(await idOf(envelope.bytes)));
+    const known = await batch.get<MessageRecord>(key);
+    if (known && !known.accepted) batch.delete(key);
+    // What waited here has given its number up.
+    if (known?.accepted) {
+      batch.set(keys.number(sid, this.#own, known.seq), known.id);
+    }
   }
 
   #undo(batch: Batch): false {
@@ -547,8 +584,15 @@ export class Transcript {
     const state = (await batch.get<SessionState>(keys.session(sid)))!;
     const named = namedBy(record);
     const heads = state.heads.filter((head) => !named.includes(head));
-    if (record.sender !== this.#own) heads.push(id);
-    batch.set(keys.session(sid), { ...state, heads } satisfies SessionState);
+    const own = record.sender === this.#own;
+    if (!own) heads.push(id);
+    // Written in another place that has the same key: it goes on from there.
+    const next =
+      own && record.seq === state.own.seq + 1 && record.prev === state.own.id;
+    const end = { seq: record.seq, id };
+    batch.set(keys.session(sid), {
+      ...state, heads, ...(next ? { own: end, stored: end } : {}),
+    } satisfies SessionState);
     if (record.from !== this.#o.party.side) {
       const read = record.kind === BodyKind.receipt ? "read" : "delivered";
       await this.#markArrived(batch, sid, named, read);
@@ -660,8 +704,13 @@ export class Transcript {
   }
 }
 
-function newState(sid: string, hello: Bytes): SessionState {
-  return { sid, hello, own: NO_CHAIN, stored: NO_CHAIN, heads: [] };
+/** end: of one's own chain, where it began in another place. */
+export function newState(
+  sid: string,
+  hello: Bytes,
+  end: ChainEnd = NO_CHAIN,
+): SessionState {
+  return { sid, hello, own: end, stored: end, heads: [] };
 }
 
 function leadsOn(end: ChainEnd, envelope: Envelope): boolean {

@@ -108,6 +108,15 @@ export interface VisitorChat {
   /** Forgets keys and messages at once; resolves when the service has deleted
    * its part too.  Offline that waits, also over a reload. */
   endAndDelete(): Promise<void>;
+  /** Whether code() can give one: in the first week of a conversation that was
+   * begun here. */
+  readonly codable: boolean;
+  /** A code with which another browser can go on with this conversation; the
+   * same one each time.  Rejects with "offline" or "refused". */
+  code(): Promise<string>;
+  /** Goes on with the conversation of that code, in a browser that has none.
+   * Rejects with "bad-code", "offline" or "refused", or with an alarm. */
+  resume(code: string): Promise<void>;
   /** Tells the customer's devices what runs here, under the code that one of
    * them made up (16 bytes).  Rejects with "offline" or "refused". */
   report(code: Uint8Array): Promise<void>;

@@ -2,30 +2,36 @@
 
 import * as kem from "../crypto/kem.ts";
 import { generate } from "../crypto/ed25519.ts";
+import { readSecret, writeSecret } from "../crypto/kit.ts";
 import { safetyNumber, sidOf, signkeyIdOf } from "../crypto/names.ts";
 import { signThing } from "../crypto/signed.ts";
+import {
+  CODE_BYTES, joinKeys, nameOf, openSpare, sealSpare, tokenOf,
+} from "../crypto/spare.ts";
 import { Role } from "../wire/auth.ts";
 import * as f from "../wire/frames.gen.ts";
 import {
   copy, fromBase64Url, fromHex, toBase64Url, toHex, ZERO_ID, type Bytes,
 } from "../wire/bytes.ts";
-import { encodeHello } from "../wire/hello.ts";
+import { decodeHello, encodeHello } from "../wire/hello.ts";
+import { AlarmError } from "./alarm.ts";
 import * as ask from "./ask.ts";
 import { Batch } from "./batch.ts";
 import { browserPlatform } from "./browser.ts";
 import { Core } from "./core.ts";
 import { validity } from "./roster.ts";
 import { ClientError } from "./errors.ts";
-import { Exchange } from "./exchange.ts";
+import { Exchange, sourceOf } from "./exchange.ts";
 import type { VisitorChatOptions } from "./index.ts";
 import type { Platform } from "./platform.ts";
-import { keys, prefixesOf, type Draft } from "./records.ts";
+import { keys, prefixesOf, type ChainEnd, type Draft } from "./records.ts";
 import { Signals } from "./signals.ts";
 import { ServiceError, Stream } from "./stream.ts";
-import { contentOf, Transcript } from "./transcript.ts";
+import { contentOf, newState, Transcript } from "./transcript.ts";
 import type { Alarm, Link, Message, VisitorChat } from "./types.ts";
 
-/** Kept under "session": the visitor's keys, which cannot be exported. */
+/** Kept under "session": the visitor's keys.  In the session's first week they
+ * can be exported, for a code to go on with elsewhere, and never after. */
 interface Session {
   readonly sid: string;
   readonly signPk: Bytes;
@@ -33,6 +39,8 @@ interface Session {
   readonly kemKey: kem.KemKey;
   readonly hello: Bytes;
 }
+
+const CODABLE = 7 * 86_400_000;
 
 const SESSION = "session";
 /** The sids of sessions that the service deleted, in order. */
@@ -144,6 +152,7 @@ export class Visitor implements VisitorChat {
     });
     if (this.#closed) return core.close();
     this.#core = core;
+    await this.#freeze(core);
     await this.#adopt();
     if (this.#wantsConnection || this.#hasErrand) core.connect();
     core.emit();
@@ -216,15 +225,109 @@ export class Visitor implements VisitorChat {
   }
 
   async report(code: Uint8Array): Promise<void> {
-    const { service, release, minGeneration } = this.#options;
-    const stream = new Stream(this.#platform, service, this.#cid);
-    try {
-      await ask.check(stream, {
+    const { release, minGeneration } = this.#options;
+    await this.#aside((stream) =>
+      ask.check(stream, {
         code: copy(code),
         release: copy(release ?? ZERO_ID),
         minGeneration: minGeneration ?? 1,
+      }));
+  }
+
+  get codable(): boolean {
+    return !!this.#live?.session.signKey.extractable;
+  }
+
+  code(): Promise<string> {
+    return this.#platform.exclusive(`${this.#name}/code`, async () => {
+      const core = this.#core!;
+      const { session, transcript } = this.#opened!;
+      const { sid, hello } = session;
+      const kept = (await core.storage.get(keys.spare(sid))) as Bytes | undefined;
+      if (kept) return writeSecret(kept);
+
+      const code = crypto.getRandomValues(new Uint8Array(CODE_BYTES));
+      const { seq, id } = await transcript.confirmedEnd(sid);
+      const sealed = await sealSpare(code, this.#cid, {
+        ...(await exported(session)),
+        hello,
+        seq,
+        id: id ? fromHex(id) : ZERO_ID,
+        roster: core.rosters.highest!.bytes,
       });
+      const name = await nameOf(await tokenOf(code, this.#cid));
+      await this.#aside(async (stream) => {
+        await this.#auth(stream, session);
+        await ask.sparePut(stream, { name, sealed });
+      });
+      await core.write(keys.spare(sid), code);
+      return writeSecret(code);
+    });
+  }
+
+  async resume(text: string): Promise<void> {
+    const core = this.#core!;
+    const wrong = new ClientError("bad-code", "There is nothing of that code.");
+    const code = await readSecret(text, CODE_BYTES);
+    if (!code) throw wrong;
+    await core.guarded(() => this.#aside(async (stream) => {
+      const token = await tokenOf(code, this.#cid);
+      const sealed = await ask.spare(stream, token).catch((error) => {
+        throw ask.isCode(error, f.E_NOT_FOUND) ? wrong : error;
+      });
+      const [spare, joined] = await openSpare(code, this.#cid, sealed)
+        .then(async (spare) =>
+          [spare, await joinKeys(spare, this.#cid)] as const)
+        .catch(() => {
+          throw wrong;
+        });
+      await core.rosters.present(copy(spare.roster), sourceOf(stream), 0);
+      await this.#bring(core, sessionOf(spare.hello, joined), {
+        seq: spare.seq, id: spare.seq ? toHex(spare.id) : "",
+      });
+    }));
+    await this.#adopt();
+    this.connect();
+  }
+
+  /** Makes a session of another place this one's, if there is none yet. */
+  async #bring(core: Core, session: Session, end: ChainEnd): Promise<void> {
+    await this.#platform.exclusive(`${this.#name}/create`, async () => {
+      if (await core.storage.get(SESSION)) return;
+      const { sid, hello } = session;
+      const batch = new Batch(core.storage);
+      batch.set(SESSION, session);
+      batch.set(keys.session(sid), newState(sid, hello, end));
+      await batch.commit();
+      core.wrote(batch.changes);
+    });
+  }
+
+  /** After a week nothing can export the keys any more, and no code is kept. */
+  async #freeze(core: Core): Promise<void> {
+    await this.#platform.exclusive(`${this.#name}/create`, async () => {
+      const session = (await core.storage.get(SESSION)) as Session | undefined;
+      if (!session?.signKey.extractable) return;
+      const { sid, hello } = session;
+      const { time } = decodeHello(hello)!;
+      if (time + CODABLE > this.#platform.now()) return;
+      const plain = { ...(await exported(session)), hello };
+      const joined = await joinKeys(plain, this.#cid);
+      const batch = new Batch(core.storage);
+      batch.set(SESSION, sessionOf(hello, joined));
+      batch.delete(keys.spare(sid));
+      await batch.commit();
+    });
+  }
+
+  /** Asks the service on a stream of its own. */
+  async #aside<T>(work: (stream: Stream) => Promise<T>): Promise<T> {
+    const stream = new Stream(
+      this.#platform, this.#options.service, this.#cid);
+    try {
+      return await work(stream);
     } catch (error) {
+      if (error instanceof ClientError || error instanceof AlarmError) throw error;
       const code = error instanceof ServiceError ? "refused" : "offline";
       throw new ClientError(code, String(error));
     } finally {
@@ -321,7 +424,8 @@ export class Visitor implements VisitorChat {
     await core.present(stream, answer.roster);
     ready();
     core.exchange = exchange;
-    await exchange.run(answer, [{ sid, seq: answer.seq, id: answer.id }]);
+    const seen = () => core.view.of(sid).lastPosition;
+    await exchange.run(answer, [{ sid, seq: answer.seq, id: answer.id, seen }]);
     return this.#wantsConnection || this.#hasErrand;
   }
 
@@ -465,8 +569,8 @@ async function makeSession(
   time: number,
   rosterId: Bytes,
 ): Promise<Session> {
-  const sign = await generate();
-  const kemKey = await kem.generate(suite);
+  const sign = await generate(true);
+  const kemKey = await kem.generate(suite, true);
   const sessionKey = { suite, pk: kemKey.pk };
   const unsigned = encodeHello({
     cid, signPk: sign.pk, sessionKey, time, rosterId,
@@ -477,5 +581,24 @@ async function makeSession(
     signKey: sign.privateKey,
     kemKey,
     hello: await signThing("hello", unsigned, sign.privateKey),
+  };
+}
+
+/** Of keys that can be exported: as spare.ts takes them. */
+async function exported({ signKey, kemKey }: Session) {
+  const [sign, kem] = await Promise.all(
+    [signKey, kemKey.pair.privateKey].map((key) =>
+      crypto.subtle.exportKey("pkcs8", key)));
+  return { signKey: new Uint8Array(sign!), kemKey: new Uint8Array(kem!) };
+}
+
+function sessionOf(
+  hello: Bytes,
+  joined: Awaited<ReturnType<typeof joinKeys>>,
+): Session {
+  const { sid, signKey, kemKey } = joined;
+  return {
+    sid: toHex(sid), signPk: copy(joined.hello.signPk), signKey, kemKey,
+    hello: copy(hello),
   };
 }

@@ -15,6 +15,7 @@ const failures: Record<ClientErrorCode, string> = {
     "The recovery code has a typing mistake. Compare it with your recovery kit.",
   "bad-invitation":
     "An invitation consists of 32 digits and letters from a to f. Compare it with what you were sent.",
+  "bad-code": "There is no conversation of that code.",
   "bad-text": "A message has to have some text, and at most 16,384 bytes of it.",
   "wrong-credentials":
     "The account, password, Secret Key or chat code is not right. Compare them with your recovery kit; which one differs is not told to anybody.",

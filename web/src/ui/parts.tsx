@@ -71,12 +71,17 @@ export function AlarmBox(props: {
 }
 
 export function SafetyNumber({ number }: { number: string }) {
-  const groups = number.split(/\s+/).filter((group) => group !== "");
+  return <Groups label={shared.safetyNumber} groups={number.split(" ")} />;
+}
+
+/** What is compared, or noted, group by group. */
+export function Groups(props: { label: string; groups: readonly string[] }) {
+  const { label, groups } = props;
 
   return (
     <p
       class="safety"
-      aria-label={`${shared.safetyNumber}: ${groups.join(", ")}`}
+      aria-label={`${label}: ${groups.join(", ")}`}
       role="img"
       dir="ltr"
     >

@@ -8,14 +8,14 @@ import { Back, Close, Lock, More } from "../ui/icons.tsx";
 import { Bones } from "../ui/parts.tsx";
 import { saveCopy } from "./copy.ts";
 import type { Options } from "./options.ts";
-import { End, Proof } from "./pages.tsx";
+import { Code, End, EnterCode, Proof } from "./pages.tsx";
 import { rememberSound, remembersSound } from "./settings.ts";
 import { Talk } from "./talk.tsx";
 import { named, words } from "./words/index.ts";
 
 export type Loading = "reading" | "read" | "failed";
 
-type Page = "talk" | "proof" | "end";
+type Page = "talk" | "proof" | "code" | "enter" | "end";
 
 export interface PanelProps {
   chat: VisitorChat;
@@ -63,7 +63,7 @@ function onPanelKey(event: KeyboardEvent, leave: () => void): void {
 
   const stops = [
     ...panel.querySelectorAll<HTMLElement>(
-      "button, textarea, summary, a, [tabindex='0']",
+      "button, textarea, input, summary, a, [tabindex='0']",
     ),
   ].filter((element) => element.offsetParent !== null);
   const root = panel.getRootNode() as ShadowRoot;
@@ -138,9 +138,9 @@ function Menu(props: {
   chat: VisitorChat;
   speaker: string;
   close: () => void;
-  end: () => void;
+  turn: (to: Page) => void;
 }) {
-  const { chat, speaker, close, end } = props;
+  const { chat, speaker, close, turn } = props;
   const [sound, setSound] = useState(remembersSound);
   const menu = useRef<HTMLDivElement>(null);
   const written = chat.messages.length > 0;
@@ -172,8 +172,18 @@ function Menu(props: {
           {words.copy}
         </button>
       )}
+      {chat.codable && (
+        <button type="button" onClick={() => turn("code")}>
+          {words.goOn}
+        </button>
+      )}
+      {!written && (
+        <button type="button" onClick={() => turn("enter")}>
+          {words.haveCode}
+        </button>
+      )}
       {written && (
-        <button type="button" onClick={end}>
+        <button type="button" onClick={() => turn("end")}>
           {words.end}
         </button>
       )}
@@ -188,7 +198,7 @@ export function Panel(props: PanelProps) {
   const [page, setPage] = useState<Page>("talk");
   const [menu, setMenu] = useState(false);
   const [ended, setEnded] = useState(false);
-  const shown = chat.alarm !== undefined && page === "proof" ? "talk" : page;
+  const shown = chat.alarm !== undefined && page !== "end" ? "talk" : page;
 
   useViewport(panel);
   // Before the next key is pressed, not after the next frame.
@@ -256,10 +266,14 @@ export function Panel(props: PanelProps) {
           chat={chat}
           speaker={speaker}
           close={() => setMenu(false)}
-          end={() => turn("end")}
+          turn={turn}
         />
       )}
       {shown === "proof" && <Proof chat={chat} name={name} />}
+      {shown === "code" && <Code chat={chat} />}
+      {shown === "enter" && (
+        <EnterCode chat={chat} done={() => turn("talk")} />
+      )}
       {shown === "end" && (
         <End name={name} end={end} keep={() => turn("talk")} />
       )}

@@ -56,6 +56,16 @@ export const de: Words = {
   safetyCompare:
     "Vergleichen Sie diese Nummer mit {}, etwa am Telefon. Sehen beide dieselbe, ist niemand dazwischen.",
 
+  goOn: "Auf anderem Gerät fortsetzen",
+  goOnText:
+    "Öffnen Sie dort im Chat das Menü, wählen Sie „Ich habe einen Code“ und geben Sie diesen ein. Wer ihn hat, kann hier lesen und schreiben; behalten Sie ihn für sich.",
+  copyCode: "Kopieren",
+  copied: "Kopiert",
+  haveCode: "Ich habe einen Code",
+  enter: "Fortsetzen",
+  wrongCode:
+    "Zu diesem Code gibt es keine Unterhaltung. Prüfen Sie jedes Zeichen.",
+
   sound: "Ton",
   copy: "Kopie speichern",
   end: "Beenden und löschen",

@@ -30,6 +30,16 @@ export const en: Words = {
   safetyCompare:
     "Compare this number with {}, by phone for example. If both of you see the same, nobody is in between.",
 
+  goOn: "Continue on another device",
+  goOnText:
+    "In the chat there, open the menu, choose “I have a code” and enter this one. Whoever has it can read and write here, so keep it to yourself.",
+  copyCode: "Copy",
+  copied: "Copied",
+  haveCode: "I have a code",
+  enter: "Continue",
+  wrongCode:
+    "There is no conversation with this code. Check every character.",
+
   sound: "Sound",
   copy: "Save a copy",
   end: "End and delete",

@@ -54,6 +54,16 @@ export const es: Words = {
   safetyCompare:
     "Compare este número con {}, por ejemplo por teléfono. Si ambos ven el mismo, no hay nadie en medio.",
 
+  goOn: "Seguir en otro dispositivo",
+  goOnText:
+    "Allí, abra el menú del chat, elija «Tengo un código» e introduzca este. Quien lo tenga puede leer y escribir aquí: no lo comparta.",
+  copyCode: "Copiar",
+  copied: "Copiado",
+  haveCode: "Tengo un código",
+  enter: "Seguir",
+  wrongCode:
+    "Ninguna conversación tiene este código. Compruebe cada carácter.",
+
   sound: "Sonido",
   copy: "Guardar una copia",
   end: "Terminar y eliminar",

@@ -56,6 +56,15 @@ export const fr: Words = {
   safetyCompare:
     "Comparez ce numéro avec {}, par téléphone par exemple. Si vous voyez le même, personne ne s’est interposé.",
 
+  goOn: "Continuer sur un autre appareil",
+  goOnText:
+    "Là-bas, ouvrez le menu du chat, choisissez « J’ai un code » et saisissez celui-ci. Qui l’a peut lire et écrire ici : gardez-le pour vous.",
+  copyCode: "Copier",
+  copied: "Copié",
+  haveCode: "J’ai un code",
+  enter: "Continuer",
+  wrongCode: "Aucune conversation n’a ce code. Vérifiez chaque caractère.",
+
   sound: "Son",
   copy: "Enregistrer une copie",
   end: "Terminer et supprimer",

@@ -33,6 +33,15 @@ export interface Words extends SharedWords {
   readonly safetyHow: string;
   readonly safetyCompare: string;
 
+  /** Of a menu entry and its page: a code for going on elsewhere. */
+  readonly goOn: string;
+  readonly goOnText: string;
+  readonly copyCode: string;
+  readonly copied: string;
+  readonly haveCode: string;
+  readonly enter: string;
+  readonly wrongCode: string;
+
   readonly sound: string;
   readonly copy: string;
   readonly end: string;
