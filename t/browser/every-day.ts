@@ -164,6 +164,47 @@ function talk(): void {
     await inbox.showsExactly(await tab.texts());
   });
 
+  step("a code lets another device go on, and the shop sees one visitor", async () => {
+    const { panel, page } = tab;
+    const rows = await inbox.list.locator(".row").count();
+
+    await panel.getByRole("button", { name: "More" }).click();
+    await panel.getByRole("button", { name: "Continue on another device" }).click();
+    await panel.locator(".safety").waitFor();
+    const [code = ""] = await panel.locator(".safety").evaluateAll((all) =>
+      all.map((e) => [...e.children].map((group) => group.textContent).join("-")));
+    assert.match(code, /^([0-9A-Z]{5}-){6}[0-9A-Z]{2}$/);
+    await panel.getByRole("button", { name: "Copy" }).click();
+    await panel.getByText("Copied").waitFor();
+    await page.keyboard.press("Escape");
+
+    const phone = await openShop();
+    await phone.open();
+    await phone.panel.getByRole("button", { name: "More" }).click();
+    await phone.panel.getByRole("button", { name: "I have a code" }).click();
+    const field = phone.panel.getByLabel("I have a code");
+    const enter = phone.panel.getByRole("button", { name: "Continue" });
+    await field.fill(code.replace(/.$/, (last) => (last === "0" ? "1" : "0")));
+    await enter.click();
+    await phone.panel.getByText("No conversation has this code").waitFor();
+    await field.fill(code.toLowerCase());
+    await enter.click();
+    await phone.sees("From the tab that stayed");
+    await phone.showsExactly(await tab.texts());
+    assert.equal(await phone.safetyNumber(), await tab.safetyNumber());
+
+    await phone.write("And now from the phone");
+    await phone.sees("And now from the phone", "Sent", "Delivered");
+    await inbox.sees("And now from the phone");
+    await inbox.write("Good to hear");
+    await phone.sees("Good to hear");
+    await tab.sees("Good to hear");
+    await tab.sees("And now from the phone");
+    await inbox.showsExactly(await phone.texts());
+    assert.equal(await inbox.list.locator(".row").count(), rows);
+    await phone.page.context().close();
+  });
+
   step("the visitor ends and deletes, and begins anew", async () => {
     const { panel } = tab;
 

@@ -58,13 +58,12 @@ export const de: Words = {
 
   goOn: "Auf anderem Gerät fortsetzen",
   goOnText:
-    "Öffnen Sie dort im Chat das Menü, wählen Sie „Ich habe einen Code“ und geben Sie diesen ein. Wer ihn hat, kann hier lesen und schreiben; behalten Sie ihn für sich.",
+    "Geben Sie diesen Code dort ein: im Menü des Chats, „Ich habe einen Code“. Wer ihn hat, kann hier lesen und schreiben.",
   copyCode: "Kopieren",
   copied: "Kopiert",
   haveCode: "Ich habe einen Code",
   enter: "Fortsetzen",
-  wrongCode:
-    "Zu diesem Code gibt es keine Unterhaltung. Prüfen Sie jedes Zeichen.",
+  wrongCode: "Keine Unterhaltung hat diesen Code.",
 
   sound: "Ton",
   copy: "Kopie speichern",

@@ -32,13 +32,12 @@ export const en: Words = {
 
   goOn: "Continue on another device",
   goOnText:
-    "In the chat there, open the menu, choose “I have a code” and enter this one. Whoever has it can read and write here, so keep it to yourself.",
+    "Enter this code there: in the chat’s menu, “I have a code”. Whoever has it can read and write here.",
   copyCode: "Copy",
   copied: "Copied",
   haveCode: "I have a code",
   enter: "Continue",
-  wrongCode:
-    "There is no conversation with this code. Check every character.",
+  wrongCode: "No conversation has this code.",
 
   sound: "Sound",
   copy: "Save a copy",

@@ -56,13 +56,12 @@ export const es: Words = {
 
   goOn: "Seguir en otro dispositivo",
   goOnText:
-    "Allí, abra el menú del chat, elija «Tengo un código» e introduzca este. Quien lo tenga puede leer y escribir aquí: no lo comparta.",
+    "Introduzca allí este código: menú del chat, «Tengo un código». Quien lo tenga puede leer y escribir aquí.",
   copyCode: "Copiar",
   copied: "Copiado",
   haveCode: "Tengo un código",
   enter: "Seguir",
-  wrongCode:
-    "Ninguna conversación tiene este código. Compruebe cada carácter.",
+  wrongCode: "Ninguna conversación tiene este código.",
 
   sound: "Sonido",
   copy: "Guardar una copia",

@@ -58,12 +58,12 @@ export const fr: Words = {
 
   goOn: "Continuer sur un autre appareil",
   goOnText:
-    "Là-bas, ouvrez le menu du chat, choisissez « J’ai un code » et saisissez celui-ci. Qui l’a peut lire et écrire ici : gardez-le pour vous.",
+    "Saisissez ce code là-bas : menu du chat, « J’ai un code ». Qui l’a peut lire et écrire ici.",
   copyCode: "Copier",
   copied: "Copié",
   haveCode: "J’ai un code",
   enter: "Continuer",
-  wrongCode: "Aucune conversation n’a ce code. Vérifiez chaque caractère.",
+  wrongCode: "Aucune conversation n’a ce code.",
 
   sound: "Son",
   copy: "Enregistrer une copie",
