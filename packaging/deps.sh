@@ -16,7 +16,7 @@ test_packages='perl libcmocka-dev libasan8 libubsan1
     libtest-base-perl libprotocol-websocket-perl chromium firefox-esr
     fonts-dejavu-core clang clang-tidy cppcheck mandoc prometheus
     openssl python3 python3-cryptography shellcheck systemd spin strace valgrind'
-bench_packages='gnuplot-nox openssl procps python3 strace'
+bench_packages='gnuplot-nox openssl python3 strace'
 peer_packages='libnginx-mod-nchan mosquitto nats-server redis-server'
 
 node_wanted=22

@@ -29,18 +29,21 @@ from targets import ratios
 PLANS = {
     "full": {
         "rounds": 7, "ms": {"many": 2000, "few": 1500, "one": 800},
-        "pairs": 64, "warm": True, "crowds": 3, "connections": 3000, "catch_ups": 7,
-        "away": 15000, "growth": (10_000_000, 100_000, 1000),
+        "pairs": 64, "warm": True,
+        "crowds": 3, "connections": 3000, "catch_ups": 7, "away": 15000,
+        "growth": (10_000_000, 100_000, 1000),
     },
     "quick": {
         "rounds": 3, "ms": {"many": 1000, "few": 700, "one": 400},
-        "pairs": 64, "warm": True, "crowds": 1, "connections": 1500, "catch_ups": 3,
-        "away": 8000, "growth": None,
+        "pairs": 64, "warm": True,
+        "crowds": 1, "connections": 1500, "catch_ups": 3, "away": 8000,
+        "growth": None,
     },
     "smoke": {
         "rounds": 1, "ms": {"many": 150, "few": 100, "one": 60},
-        "pairs": 8, "warm": False, "crowds": 1, "connections": 100, "catch_ups": 1,
-        "away": 500, "growth": None,
+        "pairs": 8, "warm": False,
+        "crowds": 1, "connections": 100, "catch_ups": 1, "away": 500,
+        "growth": None,
     },
 }
 

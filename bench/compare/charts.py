@@ -124,7 +124,7 @@ def dumbbells(rows, form):
         for row in rows))
 
 
-# --- how far from the target ----------------------------------------------------
+# --- how far from the target -------------------------------------------------
 
 REACH = 4  # factors of two to both sides
 TRACK = 280

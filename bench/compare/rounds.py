@@ -1,7 +1,9 @@
 """Measuring: rounds that alternate between the systems, each short, so that
 what else the machine does hits all of them alike."""
 
+import contextlib
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -282,11 +284,14 @@ def run_growth(folder, messages, sessions, shops):
                 break
     finally:
         for pid in reversed(systems.family(process.pid)):
-            os.kill(pid, signal.SIGKILL)
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
         process.wait()
-    if ratio is None:
+    found = re.search(r": (\d+) with \d+ messages, (\d+) beside it", text or "")
+    if ratio is None or found is None:
         raise Failed("build/bench/growth gave no figure")
-    return {"messages": messages, "ratio": ratio, "text": text}
+    return {"messages": messages, "ratio": ratio, "text": text,
+            "full_per_s": int(found[1]), "empty_per_s": int(found[2])}
 
 
 def check_durable(name, result):

@@ -1,6 +1,7 @@
 """The systems that are measured: each starts from its folder in bench/peers,
 on a free port of loopback, in a folder of its own, and ends with the run."""
 
+import contextlib
 import ctypes
 import json
 import os
@@ -134,10 +135,10 @@ class System:
                        os.path.join(self.dir, f"syncs.{len(self.processes)}"),
                        "-e", "trace=fsync,fdatasync,msync,sync_file_range",
                        *command)
-        out = open(os.path.join(self.dir, "output"), "ab")
-        process = subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, stdout=out, stderr=out,
-            cwd=self.dir, env=env, preexec_fn=die_with_us)
+        with open(os.path.join(self.dir, "output"), "ab") as out:
+            process = subprocess.Popen(
+                command, stdin=subprocess.DEVNULL, stdout=out, stderr=out,
+                cwd=self.dir, env=env, preexec_fn=die_with_us)
         self.processes.append(process)
         return process
 
@@ -199,7 +200,8 @@ class System:
                 process.wait(20)
             except subprocess.TimeoutExpired:
                 for pid in reversed(family(process.pid)):
-                    os.kill(pid, signal.SIGKILL)
+                    with contextlib.suppress(ProcessLookupError):
+                        os.kill(pid, signal.SIGKILL)
                 process.wait()
 
     def stop(self):
@@ -305,7 +307,8 @@ class LinkEcho(System):
 
     def launch(self):
         self.run(f"{BUILD}/t/tools/link-echo", "--pour", str(self.messages),
-                 "--pour-bytes", str(DELIVER_BYTES), f"{self.host.dir}/echo.sock")
+                 "--pour-bytes", str(DELIVER_BYTES),
+                 f"{self.host.dir}/echo.sock")
         self.until(lambda: os.path.exists(f"{self.host.dir}/echo.sock"))
 
     def pids(self):

@@ -12,9 +12,13 @@ def row(*cells):
     return "| " + " | ".join(cells) + " |\n"
 
 
+def line(cells):
+    return "|" + "---|" * cells + "\n"
+
+
 def verdicts_table(verdicts):
     out = row("ratio within one run", "wanted", "measured", "")
-    out += row("---", "---", "---", "---")
+    out += line(4)
     for v in verdicts:
         wanted = f"{'at least' if v.least else 'at most'} {v.target:g}"
         if v.value is None:
@@ -36,7 +40,7 @@ def middle(rounds, field, form):
 def messages_table(results, shape):
     out = row("", "messages/s", "answer p50", "delivery p50", "delivery p99",
               "service's CPU a message", "syncs a message")
-    out += row(*["---"] * 7)
+    out += line(7)
     for name, rounds in results["load"].get(shape, {}).items():
         got = [r for r in rounds if r]
         if got:
@@ -56,7 +60,7 @@ def connections_table(results):
     names = ("sealchat-1", "nchan-1", "nchan-1+pools")
     out = row("an idle WebSocket", "SealChat", "nchan",
               "nchan, SealChat's pools")
-    out += row(*["---"] * 4)
+    out += line(4)
     for says, kind, field, form in (
             ("memory, plain", "plain", "bytes", bytes_of),
             ("memory over TLS", "tls", "bytes", bytes_of),
