@@ -258,8 +258,8 @@ session_make(struct session *s, const struct customer *a)
 
 /* Waits for CHALLENGE and signs it. */
 static void
-prove(struct client *client, const struct customer *a, struct sc_frame_auth *ask,
-      const uint8_t sk[64])
+prove(struct client *client, const struct customer *a,
+      struct sc_frame_auth *ask, const uint8_t sk[64])
 {
     uint8_t challenge[32], sig[64], out[2048];
 
