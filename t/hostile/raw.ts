@@ -2,9 +2,9 @@
 
 import { toBase64Url, ZERO_ID, type Bytes } from "../../web/src/wire/bytes.ts";
 import * as f from "../../web/src/wire/frames.gen.ts";
-import {
-  addressOf, keysOf, platformOf, until, type Scene,
-} from "./scene.ts";
+import { addressOf, keysOf, platformOf, type Scene } from "./scene.ts";
+
+const PATIENCE = 30_000;
 
 export interface Answer {
   readonly name: string;
@@ -19,6 +19,7 @@ export class Raw {
   readonly #socket: WebSocket;
   readonly #unsent: Bytes[] = [];
   readonly #waiting = new Map<string, () => void>();
+  #woken: (() => void)[] = [];
   #tag = 0;
 
   constructor(scene: Scene, cid: string) {
@@ -33,8 +34,12 @@ export class Raw {
       const { name, tag, body } = f.openFrame(new Uint8Array(data as ArrayBuffer));
       this.answers.push({ name, tag, body });
       this.#waiting.get(name)?.();
+      this.#wake();
     };
-    socket.onclose = ({ code, reason }) => (this.closed = `${code} ${reason}`);
+    socket.onclose = ({ code, reason }) => {
+      this.closed = `${code} ${reason}`;
+      this.#wake();
+    };
     this.#socket = socket as unknown as WebSocket;
   }
 
@@ -52,8 +57,28 @@ export class Raw {
     return new Promise((done) => this.#waiting.set(name, done));
   }
 
+  #wake(): void {
+    for (const wake of this.#woken.splice(0)) wake();
+  }
+
+  /** Until something that came, or the end, brings it about. */
+  async until<T>(what: string, find: () => T | undefined | false): Promise<T> {
+    const deadline = Date.now() + PATIENCE;
+    for (;;) {
+      const found = find();
+      if (found) return found;
+      if (this.closed || Date.now() > deadline) {
+        throw new Error(`in vain: ${what}; ${this.closed || "still open"}`);
+      }
+      await new Promise<void>((done) => {
+        const timer = setTimeout(done, PATIENCE);
+        this.#woken.push(() => (clearTimeout(timer), done()));
+      });
+    }
+  }
+
   async next(name: string): Promise<Bytes> {
-    const found = await until(`${name} in answer`, () =>
+    const found = await this.until(`${name} in answer`, () =>
       this.answers.find((answer) => answer.name === name || answer.name === "error"));
     this.answers.splice(this.answers.indexOf(found), 1);
     if (found.name !== name) throw new Error(`refused: ${sentence(found.body)}`);
@@ -62,7 +87,7 @@ export class Raw {
 
   /** What is answered, be it a refusal. */
   async any(): Promise<Answer> {
-    const found = await until("an answer", () =>
+    const found = await this.until("an answer", () =>
       this.answers.find(({ name }) => name !== "challenge"));
     this.answers.splice(this.answers.indexOf(found), 1);
     return found;

@@ -93,12 +93,17 @@ async function overheardRegistration(scene: Scene, account: string): Promise<{
   set: f.RegisterFrame;
 }> {
   const { stage, lib } = scene;
+  const accountId = await lib.names.accountIdOf(account);
   let heard: { cid: string; set: f.RegisterFrame } | undefined;
   const end = stage.link.begin({
     page: "elsewhere",
     toService: ({ name, body, stream }) => {
-      if (name !== "register" || stream.cid === scene.cid) return undefined;
-      heard ??= { cid: stream.cid, set: f.decodeRegister(copy(body)) };
+      if (name !== "register") return undefined;
+      const set = f.decodeRegister(copy(body));
+      const record = decodeAccount(copy(set.account))!;
+      // Others register meanwhile.
+      if (!Buffer.from(record.accountId).equals(accountId)) return undefined;
+      heard ??= { cid: stream.cid, set };
       return [];
     },
   });
@@ -126,7 +131,7 @@ const isThere = async (scene: Scene, cid: string): Promise<Answer> => {
 async function registeredByAnother(scene: Scene): Promise<Ending> {
   const { stage, lib } = scene;
   const { cid, set } = await overheardRegistration(
-    scene, `caught-${Date.now()}@example.org`);
+    scene, `caught-${Date.now()}-${scene.lane.number}@example.org`);
   const { accountId } = decodeAccount(copy(set.account))!;
   const own = await lib.ed25519.generate();
   const originHash = await lib.hash(new TextEncoder().encode(stage.chat));

@@ -70,8 +70,8 @@ async function askOne(raw: Raw, name: string, frame: (tag: number) => Bytes): Pr
     // What is never answered is told by what is asked behind it.
     ? raw.send((t) => f.encodeRosterGet(t, { id: ZERO_ID, version: 0 }))
     : tag;
-  await until(`an answer to "${name}"`, () =>
-    raw.closed || raw.answers.slice(before).some((a) =>
+  await raw.until(`an answer to "${name}"`, () =>
+    raw.closed !== "" || raw.answers.slice(before).some((a) =>
       a.name !== "deliver" && (a.tag === tag || a.tag === behind)));
   return raw.answers.slice(before);
 }
