@@ -9,6 +9,7 @@ import { complaints, until } from "./browser.ts";
 import type { EngineName, Tab } from "./driver.ts";
 import { openEngine, socketsOf, type Engine } from "./engine.ts";
 import { Customer, Visitor } from "./people.ts";
+import { digitsOf } from "./qr.ts";
 import { startSite, type Site } from "./site.ts";
 import { steps } from "./steps.ts";
 
@@ -192,6 +193,10 @@ function talk(): void {
     await phone.sees("From the tab that stayed");
     await phone.showsExactly(await tab.texts());
     assert.equal(await phone.safetyNumber(), await tab.safetyNumber());
+    const shown = (await phone.safetyNumber()).replace(/\D/g, "");
+    const [picture = ""] = await inbox.page.locator(".qr path").evaluateAll(
+      (all) => all.map((e) => e.getAttribute("d") ?? ""));
+    assert.equal(digitsOf(picture), shown);
 
     await phone.write("And now from the phone");
     await phone.sees("And now from the phone", "Sent", "Delivered");

@@ -1,10 +1,8 @@
 // The recovery kit: shown once, printed on one page, or saved as text.
 
-import qrcode from "qrcode-generator";
-import { useMemo } from "preact/hooks";
-
 import type { RecoveryKit } from "../client/types.ts";
 import { Mark, Print, Save } from "../ui/icons.tsx";
+import { QrCode } from "./qr.tsx";
 import { saveText } from "./save.ts";
 
 export function kitText(kit: RecoveryKit, service: string): string {
@@ -17,36 +15,6 @@ export function kitText(kit: RecoveryKit, service: string): string {
     `Recovery code: ${kit.recoveryCode}`,
     "",
   ].join("\n");
-}
-
-function QrCode({ text }: { text: string }) {
-  const { size, path } = useMemo(() => {
-    const code = qrcode(0, "L");
-    code.addData(text);
-    code.make();
-
-    const count = code.getModuleCount();
-    let squares = "";
-    for (let row = 0; row < count; row++) {
-      for (let column = 0; column < count; column++) {
-        if (code.isDark(row, column)) squares += `M${column} ${row}h1v1h-1z`;
-      }
-    }
-    return { size: count, path: squares };
-  }, [text]);
-
-  // Four modules of quiet around it, as the standard asks.
-  return (
-    <svg
-      class="qr"
-      viewBox={`-4 -4 ${size + 8} ${size + 8}`}
-      role="img"
-      aria-label="The recovery kit as a QR code"
-      shape-rendering="crispEdges"
-    >
-      <path d={path} />
-    </svg>
-  );
 }
 
 export function Kit({ kit, service }: { kit: RecoveryKit; service: string }) {
@@ -79,7 +47,7 @@ export function Kit({ kit, service }: { kit: RecoveryKit; service: string }) {
               </div>
             ))}
           </dl>
-          <QrCode text={text} />
+          <QrCode text={text} label="The recovery kit as a QR code" />
         </div>
         <div class="only-print kit-foot">
           <p>
