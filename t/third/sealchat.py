@@ -395,6 +395,28 @@ def parse_hello(data):
     return h
 
 
+def open_spare(code, cid, sealed):
+    """The spare keys of a visitor's code, and what finds them."""
+    token, wrap = (hkdf(code, b"", D(word) + cid)
+                   for word in ("spare-token", "spare-wrap"))
+    r = Reader(gcm_open(wrap, bytes(12), sealed, D("spare") + cid))
+    s = dict(hello=r.take(r.num(2)), sign_key=r.take(r.num(2)),
+             kem_key=r.take(r.num(2)), seq=r.num(8), id=r.take(32))
+    s["roster"] = r.data[r.at:]
+    hello = parse_hello(s["hello"])
+    need(hello["cid"] == cid, "another customer's")
+    verify("hello", s["hello"], hello["sign_pk"])
+    need(public_of(private_key(s["sign_key"])) == hello["sign_pk"]
+         and public_of(private_key(s["kem_key"])) == hello["kem_pk"],
+         "other keys")
+    roster = parse_roster(s["roster"])
+    need(roster["cid"] == cid, "another customer's roster")
+    s.update(token=token, name=H(D("spare"), token),
+             sid=sid_of(cid, hello["suite"], hello["sign_pk"],
+                        hello["kem_pk"]))
+    return s
+
+
 # --- 6. envelope -------------------------------------------------------------
 
 def padme(n):

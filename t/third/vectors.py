@@ -234,6 +234,28 @@ def open_generations(v):
            "generations: a message to the first")
 
 
+def open_spares(spares):
+    for v in spares:
+        code = sc.read_secret(v["written"], 16)
+        cid, sealed = unhex(v, "cid", "sealed")
+        s = sc.open_spare(code, cid, sealed)
+        report(code.hex() == v["code"] and s["seq"] == v["seq"]
+               and all(s[ours].hex() == v[theirs] for ours, theirs in (
+                   ("token", "token"), ("name", "nameOfToken"),
+                   ("sid", "sid"), ("hello", "hello"), ("roster", "roster"),
+                   ("sign_key", "signKey"), ("kem_key", "kemKey"),
+                   ("id", "id"))),
+               f"spare keys, {v['name']}")
+        for at in range(0, len(sealed), 97):
+            bad = bytearray(sealed)
+            bad[at] ^= 1
+            try:
+                sc.open_spare(code, cid, bytes(bad))
+                report(False, f"spare keys, {v['name']}, byte {at}")
+            except sc.Refused:
+                report(True, "")
+
+
 def check_rfc(v):
     for case in v["ed25519"]["cases"]:
         pk, sig = unhex(case, "pk", "sig")
@@ -271,6 +293,7 @@ def main():
     open_password(sealed["password"])
     open_recovery(sealed["recovery"])
     open_generations(load("generations"))
+    open_spares(load("spare")["spares"])
     print(f"{counts[True]} passed, {counts[False]} failed")
     return 1 if counts[False] or not counts[True] else 0
 

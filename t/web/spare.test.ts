@@ -2,16 +2,22 @@
 // write, and a service that lies about any of it is found out.
 
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { after, afterEach, before, describe, test } from "node:test";
 
 import { ClientError, type Inbox, type VisitorChat } from "../../web/src/client/index.ts";
 import { nodePlatform } from "../../web/src/client/node.ts";
-import { copy } from "../../web/src/wire/bytes.ts";
+import { readSecret, writeSecret } from "../../web/src/crypto/kit.ts";
+import {
+  joinKeys, nameOf, openSpare, sealSpare, tokenOf,
+} from "../../web/src/crypto/spare.ts";
+import { copy, fromHex, toHex } from "../../web/src/wire/bytes.ts";
 import { decodeEnvelope } from "../../web/src/wire/envelope.ts";
 import * as f from "../../web/src/wire/frames.gen.ts";
 import { People } from "./people.ts";
 import { startProxy, type Proxy } from "./proxy.ts";
-import { startService, type RunningService } from "./service.ts";
+import { repository, startService, type RunningService } from "./service.ts";
 import { until } from "./until.ts";
 
 const DAY = 86_400_000;
@@ -45,6 +51,46 @@ async function refusedAs(code: string, work: Promise<unknown>): Promise<void> {
     return true;
   });
 }
+
+describe("vectors", () => {
+  const { spares } = JSON.parse(
+    readFileSync(join(repository(), "t/vectors/spare.json"), "utf8"),
+  ) as { spares: Record<string, string>[] };
+
+  for (const v of spares) {
+    test(v.name!, async () => {
+      const hex = (name: string) => fromHex(v[name]!);
+      const [cid, sealed] = [hex("cid"), hex("sealed")];
+      const code = (await readSecret(v.written!, 16))!;
+      assert.equal(toHex(code), v.code);
+      assert.equal(await writeSecret(code), v.written);
+      const token = await tokenOf(code, cid);
+      assert.equal(toHex(token), v.token);
+      assert.equal(toHex(await nameOf(token)), v.nameOfToken);
+      const spare = await openSpare(code, cid, sealed);
+      for (const name of ["hello", "signKey", "kemKey", "id", "roster"] as const) {
+        assert.equal(toHex(spare[name]), v[name], name);
+      }
+      assert.equal(spare.seq, v.seq);
+      const again = await sealSpare(code, cid, spare);
+      assert.equal(toHex(again), v.sealed);
+      const { sid, signKey, kemKey } = await joinKeys(spare, cid);
+      assert.equal(toHex(sid), v.sid);
+      assert.equal(signKey.extractable || kemKey.pair.privateKey.extractable, false);
+
+      const changed = copy(sealed);
+      changed[7]! ^= 1;
+      await assert.rejects(openSpare(code, cid, changed));
+      await assert.rejects(openSpare(code, hex("sid"), sealed));
+      const other = spares.find((s) => s !== v)!;
+      const theirs = await openSpare(
+        fromHex(other.code!), fromHex(other.cid!), fromHex(other.sealed!));
+      await assert.rejects(joinKeys(theirs, cid), /another hello/);
+      await assert.rejects(joinKeys({ ...spare, signKey: theirs.signKey }, cid));
+      await assert.rejects(joinKeys({ ...spare, kemKey: theirs.kemKey }, cid));
+    });
+  }
+});
 
 for (const suite of [2, 1] as const) {
   describe(`suite ${suite}`, { concurrency: false }, () => {
