@@ -20,12 +20,14 @@ plot folder."/fill.dat" using ($1/1e6):($2/1e3) with lines \
 set title "p99 of STORED beside what else goes on, to that of the same quiet round"
 set xlabel ""
 set ylabel "ratio"
-set xrange [0.5:4.5]
-set xtics ("a reader far behind" 1, "backups" 2, "removal" 3, "all of them" 4)
+set xrange [0.5:5.5]
+set xtics ("a reader far behind" 1, "backups" 2, "deletion" 3, "expiry" 4, \
+           "all of them" 5)
 at(name) = name eq "p99 beside a reader far behind" ? 1 \
          : name eq "p99 beside backups" ? 2 \
-         : name eq "p99 beside removal" ? 3 \
-         : name eq "p99 beside all of them" ? 4 : NaN
+         : name eq "p99 beside deletion" ? 3 \
+         : name eq "p99 beside expiry" ? 4 \
+         : name eq "p99 beside all of them" ? 5 : NaN
 plot folder."/rounds.dat" using (at(strcol(1))):($3/$4) with points \
     pointtype 7 linecolor rgb "#1f5fbf" title "a round", \
     2 with lines linecolor rgb "#bf3f1f" title "bound"

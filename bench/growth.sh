@@ -2,10 +2,12 @@
 # A store with millions of messages beside an empty one: figures to
 # build/bench/growth.txt, and a plot to build/bench/growth.svg.
 #
-#   bench/growth.sh [messages [sessions [shops]]]
+#   bench/growth.sh [messages [sessions [shops [beside]]]]
 #
-# Ten million messages take about 11 GB under build/ while it runs, and as
-# much again for the backups that are made meanwhile.
+# beside: measures nothing but what STORED takes while something else goes on.
+#
+# Ten million messages take about 11 GB under build/ while it runs, and some
+# more for backups that are broken off when their slots end.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 

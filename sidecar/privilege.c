@@ -82,8 +82,8 @@ static const int allowed[] = {
     SCMP_SYS(fstatfs), SCMP_SYS(fsync), SCMP_SYS(ftruncate),
     SCMP_SYS(lseek), SCMP_SYS(msync), SCMP_SYS(newfstatat),
     SCMP_SYS(pipe2), SCMP_SYS(pread64), SCMP_SYS(preadv),
-    SCMP_SYS(pwrite64), SCMP_SYS(pwritev), SCMP_SYS(sync_file_range),
-    SCMP_SYS(unlink), SCMP_SYS(unlinkat),
+    SCMP_SYS(pwrite64), SCMP_SYS(pwritev), SCMP_SYS(setpriority),
+    SCMP_SYS(sync_file_range), SCMP_SYS(unlink), SCMP_SYS(unlinkat),
 
     /* the keys of tickets, of which a new one is written now and then */
     SCMP_SYS(openat), SCMP_SYS(rename), SCMP_SYS(renameat),

@@ -447,7 +447,8 @@ struct sc_backup {
     uint8_t    hash[32];         /* out: BLAKE2b-256 of what was written */
 };
 
-/* Blocks; for any thread but the one that applies.  0, synced, or -1 and a
+/* Blocks; for any thread but the one that applies, whose priority it lowers for
+ * good.  While lists are applied it takes its time.  0, synced, or -1 and a
  * sentence in why[]. */
 int sc_store_backup(struct sc_store *store, struct sc_backup *backup,
                     char *why, size_t why_size);

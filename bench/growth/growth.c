@@ -2,14 +2,15 @@
  * What a store that has grown costs: one sealchatd that is given millions of
  * messages, and one beside it that has none, in rounds that alternate.
  *
- *     growth folder [messages [sessions [shops]]]
+ *     growth folder [messages [sessions [shops [beside]]]]
  *
  * Both run as shipped, each with one link.  Writes fill.dat and rounds.dat to
  * the folder, for the plot; prints figures and whether they are within their
- * bounds, and ends with 1 if one is not.
+ * bounds, and ends with 1 if one is not.  beside: nothing but what STORED takes
+ * while something else goes on.
  */
 
-#include "world.h"
+#include "growth.h"
 
 #define ROUNDS        10u
 #define SLICES        6u         /* of a round, on each side by turns */
@@ -20,24 +21,9 @@
 #define PAGES         1000u
 #define PAGE          64u
 #define CAUGHT_UP     4u         /* shops in a round */
-#define NOISE_ROUNDS  3u
-#define NOISE_MS      4000u
-#define SETTLE_MS     2000u
-#define NOISE_RATE    5000u
-#define NOISE_TALKS   64u
 
-struct growth {
-    const char      *folder;
-    size_t           messages;
-    size_t           n_sessions;
-    size_t           n_shops;
-    struct side      large, small;
-    struct shop     *large_shops, *small_shops;
-    struct session  *large_sessions, *small_sessions;
-    struct session **picked;     /* of the large, in no order */
-    FILE            *rounds;
-    int              failed;
-};
+/* The store is made as if it was so old; what is in it stays for 90 days. */
+#define AGE_DAYS      10u
 
 static FILE *
 open_data(const struct growth *g, const char *name)
@@ -61,7 +47,7 @@ by_value(const void *a, const void *b)
     return (*x > *y) - (*x < *y);
 }
 
-static double
+double
 median(const double *values, size_t n)
 {
     double sorted[64];
@@ -71,7 +57,7 @@ median(const double *values, size_t n)
     return n % 2 ? sorted[n / 2] : (sorted[n / 2 - 1] + sorted[n / 2]) / 2;
 }
 
-static void
+void
 verdict(struct growth *g, const char *what, double value, int at_least,
         double bound)
 {
@@ -106,7 +92,8 @@ fill_large(struct growth *g)
     FILE    *data = open_data(g, "fill.dat");
     uint64_t begun = now_us();
 
-    fill(&g->large, g->picked, g->n_sessions, g->messages, on_step, data);
+    fill(&g->large, g->picked, g->n_sessions, g->messages,
+         now_ms() - AGE_DAYS * DAY_MS, on_step, data);
     fclose(data);
     printf("filled with %zu messages of %zu sessions and %zu shops: %.0f a "
            "second, lists of 1000, each synced\n", g->messages, g->n_sessions,
@@ -121,6 +108,7 @@ make_all(struct growth *g)
     size_t i;
 
     side_make(&g->large, "large", g->folder);
+    store_make(&g->large, now_ms() - AGE_DAYS * DAY_MS);
     side_make(&g->small, "small", g->folder);
     side_start(&g->large);
     side_start(&g->small);
@@ -131,6 +119,7 @@ make_all(struct growth *g)
                                       g->n_sessions);
     g->small_sessions = sessions_make(g->small_shops, SMALL_SHOPS,
                                       ROUNDS * ROUND_TALKS);
+    beside_make(g);
     side_end(&g->large, SIGTERM);
 
     g->picked = calloc(g->n_sessions, sizeof(g->picked[0]));
@@ -290,110 +279,6 @@ measure_catch_up(struct growth *g)
 }
 
 
-/* --- what goes on beside ------------------------------------------------- */
-
-/* What goes on, in the order of a round. */
-static const struct {
-    const char *name;
-    unsigned    noises;
-} beside[] = {
-    { "nothing", 0 },
-    { "a reader far behind", NOISE_READER },
-    { "backups", NOISE_BACKUP },
-    { "removal", NOISE_REMOVER },
-    { "all of them", NOISE_READER | NOISE_BACKUP | NOISE_REMOVER },
-};
-
-#define BESIDE  (sizeof(beside) / sizeof(beside[0]))
-
-static void
-settle(struct growth *g)
-{
-    uint64_t until = now_us() + SETTLE_MS * 1000ull;
-
-    while (now_us() < until) {
-        side_turn(&g->large, 100);
-    }
-}
-
-static size_t
-pick_doomed(const struct growth *g, struct session **doomed)
-{
-    size_t i, n = 0;
-
-    for (i = NOISE_TALKS; i < g->n_sessions; i++) {
-        if (g->picked[i]->shop >= g->large_shops + g->n_shops / 2) {
-            doomed[n++] = g->picked[i];
-        }
-    }
-
-    return n;
-}
-
-/* The p99 of STORED in ms while that goes on, and the p50. */
-static double
-stored_beside(struct growth *g, unsigned noises, struct session **doomed,
-              size_t n_doomed, double *p50)
-{
-    static struct histogram h;
-
-    size_t read = READ_ROUNDS * CAUGHT_UP;
-
-    memset(&h, 0, sizeof(h));
-    noise_start(noises, &g->large, g->large_shops + read,
-                g->n_shops / 2 - read, doomed, n_doomed);
-    round_paced(&g->large, g->picked, NOISE_TALKS, NOISE_RATE, NOISE_MS, &h);
-    noise_stop();
-    settle(g);
-
-    *p50 = (double) histogram_quantile(&h, 0.5) / 1e3;
-    return (double) histogram_quantile(&h, 0.99) / 1e3;
-}
-
-static void
-measure_noise(struct growth *g)
-{
-    double           p50[BESIDE][NOISE_ROUNDS], p99[BESIDE][NOISE_ROUNDS];
-    double           ratios[NOISE_ROUNDS];
-    struct session **doomed = calloc(g->n_sessions, sizeof(doomed[0]));
-    size_t           n_doomed, i, k;
-
-    if (doomed == NULL) {
-        die("no memory");
-    }
-
-    n_doomed = pick_doomed(g, doomed);
-    sessions_log_in(&g->large, g->picked, NOISE_TALKS);
-
-    for (i = 0; i < NOISE_ROUNDS; i++) {
-        for (k = 0; k < BESIDE; k++) {
-            p99[k][i] = stored_beside(g, beside[k].noises, doomed, n_doomed,
-                                      &p50[k][i]);
-            fprintf(g->rounds, "\"p99 beside %s\" %zu %.3f %.3f\n",
-                    beside[k].name, i + 1, p99[k][i], p99[0][i]);
-            fflush(g->rounds);
-        }
-    }
-
-    for (k = 0; k < BESIDE; k++) {
-        for (i = 0; i < NOISE_ROUNDS; i++) {
-            ratios[i] = p99[k][i] / p99[0][i];
-        }
-        printf("STORED at %u a second beside %s: p50 %.2f ms, p99 %.2f ms, "
-               "p99 to the same round's quiet %.2f\n", NOISE_RATE,
-               beside[k].name, median(p50[k], NOISE_ROUNDS),
-               median(p99[k], NOISE_ROUNDS), median(ratios, NOISE_ROUNDS));
-    }
-
-    printf("done beside: %lu messages read, %lu backups, %lu sessions "
-           "deleted\n", noise_done->read, noise_done->copies,
-           noise_done->deleted);
-    verdict(g, "p99 of STORED, disturbed to quiet",
-            median(ratios, NOISE_ROUNDS), 0, 2);
-    free(doomed);
-}
-
-
 static size_t
 argument(int argc, char **argv, int i, size_t otherwise)
 {
@@ -410,8 +295,11 @@ main(int argc, char **argv)
 {
     static struct growth g;
 
+    uint64_t begun = now_us();
+    int      only_beside = argc > 5 && strcmp(argv[5], "beside") == 0;
+
     if (argc < 2 || sodium_init() < 0) {
-        fputs("usage: growth folder [messages [sessions [shops]]]\n", stderr);
+        fputs("usage: growth folder [messages [sessions [shops [beside]]]]\n", stderr);
         return 2;
     }
 
@@ -431,11 +319,14 @@ main(int argc, char **argv)
     make_all(&g);
     fill_large(&g);
     side_start(&g.large);
-    measure_start(&g);
-    measure_accept(&g);
-    measure_history(&g);
-    measure_catch_up(&g);
-    measure_noise(&g);
+    if (!only_beside) {
+        measure_start(&g);
+        measure_accept(&g);
+        measure_history(&g);
+        measure_catch_up(&g);
+    }
+    beside_measure(&g);
+    printf("all of it took %.0f s\n", (double) (now_us() - begun) / 1e6);
 
     side_end(&g.large, SIGTERM);
     side_end(&g.small, SIGTERM);

@@ -1,72 +1,93 @@
 /*
  * What goes on in a service beside accepting: a device that is far behind
  * reads all it can, backups are made one after the other, and sessions are
- * deleted, whose messages then leave the store in steps as expired ones do.
+ * deleted, whose messages then leave the store in steps.
  */
 
 #include "world.h"
 
 #include <sys/mman.h>
+#include <sys/stat.h>
 
 #define NOISES  3u
 
-static pid_t         noises[NOISES];     /* by bit */
-static volatile int *stopping;           /* shared */
+static pid_t noises[NOISES];     /* by bit */
 
 struct noise_done *noise_done;
 
+/* Each time the next ones, whose cursors are at their beginnings: the first
+ * device has read some before. */
 static void
 read_all_shops(struct side *side, struct shop *shops, size_t n)
 {
-    /* Each time the next ones, whose cursors are at their beginnings. */
-    while (noise_done->shops < n) {
-        struct shop *shop = &shops[noise_done->shops++];
+    while (noise_done->shops < n * (DEVICES_MAX - 1)) {
+        struct shop *shop = &shops[noise_done->shops % n];
 
+        shop->with = 1 + (unsigned) (noise_done->shops++ / n);
         (void) shop_catch_up(side, shop);
         noise_done->read += shop->position;
     }
 }
 
+/* Of a copy, whole or not: counted, and away with it. */
 static void
-copy_once(const struct side *side)
+drop_copy(const char *folder)
 {
     static const char *const files[] = { "store.mdb", "manifest.json" };
 
-    char  to[96], file[128];
-    pid_t pid;
-    int   status;
-
-    snprintf(to, sizeof(to), "%s/copy", side->daemon.dir);
-
-    pid = fork();
-    if (pid == 0) {
-        prctl(PR_SET_PDEATHSIG, SIGTERM);
-        if (freopen("/dev/null", "w", stdout) == NULL) {
-            _exit(126);
-        }
-        execl("build/sealchatctl", "sealchatctl", "-c", side->daemon.conf,
-              "backup", to, (char *) NULL);
-        _exit(127);
-    }
-
-    if (pid < 0 || waitpid(pid, &status, 0) != pid || status != 0) {
-        die("the backup failed");
-    }
+    struct stat st;
+    char        file[128];
 
     for (size_t i = 0; i < 2; i++) {
-        snprintf(file, sizeof(file), "%s/%s", to, files[i]);
+        snprintf(file, sizeof(file), "%s/%s", folder, files[i]);
+        if (stat(file, &st) == 0) {
+            noise_done->copied += (uint64_t) st.st_size;
+        }
         unlink(file);
     }
-    rmdir(to);
+    rmdir(folder);
 }
 
 static void
 copy_again(const struct side *side)
 {
-    while (!*stopping) {
-        copy_once(side);
+    char  to[96];
+    pid_t pid;
+    int   status;
+
+    snprintf(to, sizeof(to), "%s/copy", side->daemon.dir);
+
+    for ( ;; ) {
+        pid = fork();
+        if (pid == 0) {
+            prctl(PR_SET_PDEATHSIG, SIGKILL);
+            if (freopen("/dev/null", "w", stdout) == NULL) {
+                _exit(126);
+            }
+            execl("build/sealchatctl", "sealchatctl", "-c", side->daemon.conf,
+                  "backup", to, (char *) NULL);
+            _exit(127);
+        }
+
+        if (pid < 0 || waitpid(pid, &status, 0) != pid || status != 0) {
+            die("the backup failed");
+        }
+
+        drop_copy(to);
         noise_done->copies++;
     }
+}
+
+/* The daemon breaks a copy off that nobody waits for. */
+static void
+end_copies(const struct side *side)
+{
+    char to[96];
+
+    snprintf(to, sizeof(to), "%s/copy.partial", side->daemon.dir);
+    drop_copy(to);
+    snprintf(to, sizeof(to), "%s/copy", side->daemon.dir);
+    drop_copy(to);
 }
 
 static void
@@ -106,37 +127,37 @@ delete_all(struct side *side, struct session **doomed, size_t n)
 }
 
 static void
-play(unsigned noise, struct side *side, struct shop *shops, size_t n_shops,
-     struct session **doomed, size_t n_doomed)
+play(const struct noise *noise, unsigned which)
 {
-    if (noise == NOISE_BACKUP) {
-        copy_again(side);
-        return;
+    if (which == NOISE_BACKUP) {
+        copy_again(noise->side);
     }
 
-    side_link(side);
-    if (noise == NOISE_READER) {
-        read_all_shops(side, shops, n_shops);
+    side_link(noise->side);
+    if (which == NOISE_READER) {
+        read_all_shops(noise->side, noise->behind, noise->n_behind);
     } else {
-        delete_all(side, doomed, n_doomed);
+        delete_all(noise->side, noise->doomed, noise->n_doomed);
     }
-    pause();
+
+    fprintf(stderr, "growth: %s was left before the end: give it more "
+            "messages\n", which == NOISE_READER ? "nothing to read"
+                                                : "no session to delete");
+    for ( ;; ) {
+        pause();
+    }
 }
 
 void
-noise_start(unsigned started, struct side *side, struct shop *shops,
-            size_t n_shops, struct session **doomed, size_t n_doomed)
+noise_start(const struct noise *noise, unsigned started)
 {
     if (noise_done == NULL) {
-        noise_done = mmap(NULL, 4096, PROT_READ | PROT_WRITE,
+        noise_done = mmap(NULL, sizeof(*noise_done), PROT_READ | PROT_WRITE,
                           MAP_SHARED | MAP_ANONYMOUS, -1, 0);
         if (noise_done == MAP_FAILED) {
             die("no memory");
         }
-        stopping = (volatile int *) (noise_done + 1);
     }
-
-    *stopping = 0;
 
     for (unsigned i = 0; i < NOISES; i++) {
         if (!(started & 1u << i)) {
@@ -149,32 +170,30 @@ noise_start(unsigned started, struct side *side, struct shop *shops,
         }
         if (noises[i] == 0) {
             prctl(PR_SET_PDEATHSIG, SIGKILL);
-            play(1u << i, side, shops, n_shops, doomed, n_doomed);
-            _exit(0);
+            play(noise, 1u << i);
         }
     }
 }
 
-/* A backup is let come to its end, so that nothing is left of it. */
 void
-noise_stop(void)
+noise_stop(const struct noise *noise)
 {
     int status;
-
-    *stopping = 1;
 
     for (unsigned i = 0; i < NOISES; i++) {
         if (noises[i] == 0) {
             continue;
         }
-        if (1u << i != NOISE_BACKUP) {
-            kill(noises[i], SIGKILL);
-        }
+
+        kill(noises[i], SIGKILL);
         if (waitpid(noises[i], &status, 0) != noises[i]
-            || (1u << i == NOISE_BACKUP && status != 0))
+            || !WIFSIGNALED(status))
         {
             die("what went on beside has failed");
         }
         noises[i] = 0;
+        if (1u << i == NOISE_BACKUP) {
+            end_copies(noise->side);
+        }
     }
 }

@@ -27,7 +27,13 @@ shops_make(struct side *side, size_t n)
 
     peer_open(&peer, &side->daemon);
     for (size_t i = 0; i < n; i++) {
-        owner_register(&shops[i].owner, &peer);
+        struct owner *owner = &shops[i].owner;
+
+        owner_make(owner);
+        while (owner->n_devices < DEVICES_MAX) {
+            keys_make(&owner->devices[owner->n_devices++]);
+        }
+        owner_enrol(owner, &peer);
     }
     peer_close(&peer);
     return shops;
@@ -211,7 +217,7 @@ on_deliver(struct shop *shop, const struct sc_frame *frame)
 void
 shop_on_device(struct shop *shop, const struct sc_frame *frame)
 {
-    const struct keys    *keys = &shop->owner.devices[0];
+    const struct keys    *keys = &shop->owner.devices[shop->with];
     struct sc_frame_ready ready;
 
     switch (frame->type) {

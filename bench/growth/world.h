@@ -45,6 +45,7 @@ struct shop {
     struct owner  owner;
     uint64_t      number;        /* in the store; 0: not asked yet */
     struct stream device;
+    unsigned      with;          /* which of the owner's devices */
     uint64_t      head;          /* READY's */
     uint64_t      position;      /* delivered */
     uint64_t      acked;
@@ -108,7 +109,7 @@ void stream_put(struct stream *stream, const uint8_t *frame, size_t n);
 
 /* --- talk.c -------------------------------------------------------------- */
 
-/* Shops that are registered, and sessions spread over them, not yet known to
+/* Shops that are registered, with as many devices as can be, and sessions spread over them, not yet known to
  * the service. */
 struct shop *shops_make(struct side *side, size_t n);
 struct session *sessions_make(struct shop *shops, size_t n_shops, size_t n);
@@ -123,7 +124,7 @@ void session_write(struct session *session);
 void session_send(struct session *session, uint64_t at);
 unsigned session_inflight(const struct session *session);
 
-/* Logs the shop's device in, which then reads all that it has not.  The us
+/* Logs a device of the shop in, which then reads all that it has not.  The us
  * from READY to the last message. */
 uint64_t shop_catch_up(struct side *side, struct shop *shop);
 
@@ -136,15 +137,36 @@ void session_ask_history(struct session *session, uint8_t n);
 
 /* --- fill.c -------------------------------------------------------------- */
 
+/* All through the interface that the daemon uses, while it does not run. */
+
+#define DAY_MS      86400000ull
+#define SPAN_GRAIN  10u              /* ms of a span in one list */
+
+/* From then to before then, ms since 1970; whole grains. */
+struct span {
+    uint64_t from;
+    uint64_t to;
+};
+
+/* Makes the key file and the store of a side, as if it had been then. */
+void store_make(const struct side *side, uint64_t time);
+
 /*
- * Puts messages of these sessions, some in a row by turns, into the store of a side whose
- * daemon does not run, through the interface that the daemon uses, in lists as
- * its commit thread gathers them under load, each synced.  step() is told now
+ * Puts messages of these sessions, some in a row by turns, into the store, in
+ * lists as its commit thread gathers them under load, each synced.  time: when
+ * that is said to be, no less than what the store knows.  step() is told now
  * and then how many there are, and how many a second they were.
  */
 void fill(const struct side *side, struct session **sessions, size_t n,
-          size_t messages, void (*step)(void *data, size_t stored,
-                                        double a_second), void *data);
+          size_t messages, uint64_t time,
+          void (*step)(void *data, size_t stored, double a_second),
+          void *data);
+
+/* As many messages a second as if these spans had passed, each of a session
+ * that writes so many in all; at the end it is now. */
+void fill_spans(const struct side *side, struct session *sessions,
+                size_t each, const struct span *spans, size_t n,
+                unsigned rate);
 
 
 /* --- rounds.c ------------------------------------------------------------ */
@@ -176,15 +198,23 @@ enum {
     NOISE_REMOVER = 4            /* of the doomed sessions */
 };
 
-void noise_start(unsigned noises, struct side *side, struct shop *shops,
-                 size_t n_shops, struct session **doomed, size_t n_doomed);
-void noise_stop(void);
+struct noise {
+    struct side     *side;
+    struct shop     *behind;     /* for the reader */
+    size_t           n_behind;
+    struct session **doomed;     /* for the remover */
+    size_t           n_doomed;
+};
+
+void noise_start(const struct noise *noise, unsigned noises);
+void noise_stop(const struct noise *noise);
 
 /* What they did, all rounds together. */
 struct noise_done {
     unsigned long read;
     unsigned long shops;         /* read, or begun */
-    unsigned long copies;
+    unsigned long copies;        /* whole ones */
+    uint64_t      copied;        /* bytes, of others too */
     unsigned long deleted;
 };
 

@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -25,17 +26,32 @@
 #define PROGRESS_MS  250u
 #define REST_MAX_NS  100000000
 
+/* Of the time that a piece took, while lists come. */
+#define REST_TIMES   3
+
+/* Of the threads that copy: what else there is to do goes first. */
+#define NICE         10
+
 struct copying {
     struct sc_db *db;
     int           to;            /* the pipe's end, which the thread closes */
     const char   *wrong;
 };
 
+/* For the calling thread and those that it makes.  If that is not to be, it
+ * goes on as it is. */
+static void
+go_behind(void)
+{
+    (void) setpriority(PRIO_PROCESS, 0, NICE);
+}
+
 static void *
 copy_main(void *arg)
 {
     struct copying *copying = arg;
 
+    go_behind();
     copying->wrong = sc_db_copy(copying->db, copying->to);
     close(copying->to);
     return NULL;
@@ -118,18 +134,14 @@ look(struct sc_store *store, struct sc_backup *backup, uint64_t began,
 }
 
 /*
- * Commits wait for the same disk.  So a chunk goes there at once, where a
- * whole backup's worth of dirty pages would follow with somebody's sync, and
- * then the backup rests for as long as the chunk took.  0, or -1 with errno
- * set: the disk's error is told once, and not again by the sync at the end.
+ * Commits wait for the same disk.  So a piece goes there at once, where a
+ * whole backup's worth of dirty pages would follow with somebody's sync.  0,
+ * or -1 with errno set: the disk's error is told once, and not again by the
+ * sync at the end.
  */
 static int
-make_way(int fd, uint64_t at, size_t n)
+send_off(int fd, uint64_t at, size_t n)
 {
-    struct timespec began, now, rest;
-    long            ns;
-
-    clock_gettime(CLOCK_MONOTONIC, &began);
     if (sync_file_range(fd, (off_t) at, (off_t) n,
                         SYNC_FILE_RANGE_WAIT_BEFORE | SYNC_FILE_RANGE_WRITE
                         | SYNC_FILE_RANGE_WAIT_AFTER) != 0
@@ -137,14 +149,24 @@ make_way(int fd, uint64_t at, size_t n)
     {
         return -1;
     }
-    clock_gettime(CLOCK_MONOTONIC, &now);
 
-    ns = (now.tv_sec - began.tv_sec) * 1000000000
-         + now.tv_nsec - began.tv_nsec;
-    rest.tv_sec = 0;
-    rest.tv_nsec = ns < REST_MAX_NS ? ns : REST_MAX_NS;
-    nanosleep(&rest, NULL);
     return 0;
+}
+
+/* Behind a piece that was begun then, if something was committed since the
+ * last one. */
+static void
+rest(struct sc_store *store, uint64_t began, uint64_t *commits)
+{
+    uint64_t        now = sc_db_commits(store->db);
+    uint64_t        ns = REST_TIMES * (sc_store_clock_ns() - began);
+    struct timespec time = { 0, (long) (ns < REST_MAX_NS ? ns
+                                                         : REST_MAX_NS) };
+
+    if (now != *commits) {
+        *commits = now;
+        nanosleep(&time, NULL);
+    }
 }
 
 /* Takes the copy out of the pipe.  NULL at its end, or why not. */
@@ -155,6 +177,7 @@ take(struct sc_store *store, struct sc_backup *backup, int from,
     crypto_generichash_state hash;
     uint64_t                 began = sc_store_clock(), looked = began;
     uint64_t                 used_then = used(store);
+    uint64_t                 commits = sc_db_commits(store->db), piece;
     const char              *why = NULL;
     ssize_t                  n;
 
@@ -166,14 +189,16 @@ take(struct sc_store *store, struct sc_backup *backup, int from,
             continue;
         }
 
+        piece = sc_store_clock_ns();
         crypto_generichash_update(&hash, chunk, (size_t) n);
         backup->bytes += (uint64_t) n;
         if (write_all(backup->fd, chunk, (size_t) n) != 0
-            || make_way(backup->fd, backup->bytes - (uint64_t) n,
+            || send_off(backup->fd, backup->bytes - (uint64_t) n,
                         (size_t) n) != 0)
         {
             why = strerror(errno);
         }
+        rest(store, piece, &commits);
 
         if (why == NULL && sc_store_clock() - looked >= PROGRESS_MS) {
             looked = sc_store_clock();
@@ -216,6 +241,7 @@ sc_lmdb_backup(struct sc_store *store, struct sc_backup *backup, char *why,
     const char *wrong;
     int         ends[2];
 
+    go_behind();
     backup->bytes = backup->growth = 0;
     backup->about = about(store);
 

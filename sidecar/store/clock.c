@@ -17,12 +17,18 @@
 #define DAY_MS    86400000ull
 
 uint64_t
-sc_store_clock(void)
+sc_store_clock_ns(void)
 {
     struct timespec ts;
 
     clock_gettime(CLOCK_MONOTONIC, &ts);
-    return (uint64_t) ts.tv_sec * 1000 + (uint64_t) ts.tv_nsec / 1000000;
+    return (uint64_t) ts.tv_sec * 1000000000 + (uint64_t) ts.tv_nsec;
+}
+
+uint64_t
+sc_store_clock(void)
+{
+    return sc_store_clock_ns() / 1000000;
 }
 
 static uint64_t

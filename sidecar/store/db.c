@@ -292,6 +292,14 @@ sc_db_fd(const struct sc_db *db)
     return fd;
 }
 
+uint64_t
+sc_db_commits(const struct sc_db *db)
+{
+    MDB_envinfo info;
+
+    return mdb_env_info(db->env, &info) == 0 ? info.me_last_txnid : 0;
+}
+
 int
 sc_db_unsure(const struct sc_db *db)
 {

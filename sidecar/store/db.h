@@ -169,6 +169,9 @@ uint64_t sc_txn_used(struct sc_txn *txn);
 /* The descriptor of the file. */
 int sc_db_fd(const struct sc_db *db);
 
+/* A number that is another one after each commit. */
+uint64_t sc_db_commits(const struct sc_db *db);
+
 /* Whether a failure of the disk has made its content unknown. */
 int sc_db_unsure(const struct sc_db *db);
 

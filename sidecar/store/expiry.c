@@ -16,6 +16,9 @@
 #define RETRY_MS  1000u
 #define LOOK_MS   60000u
 
+/* What is due gathers for so long, so that steps are full. */
+#define GATHER_MS 1000u
+
 static uint64_t
 due(unsigned class, uint64_t stamp)
 {
@@ -83,6 +86,7 @@ sc_expiry_step(struct sc_store *store, char *why, size_t why_size)
     if (leave.messages == 0 && !sc_txn_failed(leave.txn)) {
         sc_txn_end(leave.txn);
         store->expire_due = first;
+        store->expiring = 0;
 
         /* Nothing is due before first; what is due waits for a checkpoint. */
         if (first > store->clock.now) {
@@ -96,6 +100,7 @@ sc_expiry_step(struct sc_store *store, char *why, size_t why_size)
     if (error == SC_E_NONE) {
         store->expire_due = first;
         store->expire_at = 0;
+        store->expiring = first <= store->clock.now;
     }
 
     return error;
@@ -115,18 +120,27 @@ sc_expiry_appended(struct sc_store *store, unsigned classes, uint64_t stamp)
     }
 }
 
+int
+sc_expiry_is_due(const struct sc_store *store)
+{
+    return store->expire_due <= store->clock.now
+           && store->expire_at <= sc_store_clock();
+}
+
 int64_t
 sc_expiry_wait(const struct sc_store *store)
 {
     uint64_t now = sc_store_clock();
+    uint64_t due = store->expire_due;
     uint64_t left;
 
-    if (store->expire_due == UINT64_MAX) {
+    if (due == UINT64_MAX) {
         return -1;
     }
 
-    if (store->expire_due > store->clock.now) {
-        left = store->expire_due - store->clock.now;
+    due += store->expiring ? 0 : GATHER_MS;
+    if (due > store->clock.now) {
+        left = due - store->clock.now;
         return (int64_t) (left < LOOK_MS ? left : LOOK_MS);
     }
 

@@ -13,6 +13,11 @@
 
 #include "state.h"
 
+#define PAGE            4096u
+
+/* Of blocks that are no longer used, gone with the commit that made them so. */
+#define BLOCKS          4u
+
 /* Pages that a removal is likely to write beside the log's: a customer's row;
  * a session's rows and tombstone. */
 #define PAGES_CUSTOMER  1u
@@ -25,13 +30,16 @@ sc_leave_begin(struct sc_leave *leave, struct sc_store *store)
     leave->txn = sc_txn_write(store->db);
     leave->messages = 0;
     leave->pages = 0;
+    leave->most_messages = sc_pace_messages(&store->pace);
+    leave->most_pages = sc_pace_pages(&store->pace);
+    leave->front = 0;
 }
 
 int
 sc_leave_more(const struct sc_leave *leave, unsigned share)
 {
-    return leave->messages < SC_STEP_MESSAGES / share
-           && leave->pages < SC_STEP_PAGES / share
+    return leave->messages * share < leave->most_messages
+           && leave->pages * share < leave->most_pages
            && !sc_txn_failed(leave->txn);
 }
 
@@ -91,6 +99,23 @@ end_session(struct sc_leave *leave, struct sc_hot_customer *customer,
 
 /* --- a message ----------------------------------------------------------- */
 
+/* Pages of the log that a message's removal writes: one somewhere, or at the
+ * front, where one after the other gets empty, a part of one. */
+static unsigned
+pages_of_log(struct sc_leave *leave, uint64_t bytes, int at_front)
+{
+    unsigned pages;
+
+    if (!at_front) {
+        return 1;
+    }
+
+    leave->front += bytes;
+    pages = (unsigned) (leave->front / PAGE);
+    leave->front %= PAGE;
+    return pages;
+}
+
 void
 sc_leave_message(struct sc_leave *leave, uint64_t place,
                  const struct sc_entry *entry, int expired)
@@ -106,10 +131,11 @@ sc_leave_message(struct sc_leave *leave, uint64_t place,
         return;
     }
 
-    leave->messages++;
-    leave->pages += 1 + (customer->touched ? 0 : PAGES_CUSTOMER);
-
     one.bytes = sc_entry_bytes(entry);
+
+    leave->messages++;
+    leave->pages += pages_of_log(leave, one.bytes, expired)
+                    + (customer->touched ? 0 : PAGES_CUSTOMER);
     sc_hot_stage_left(&store->hot, customer, &one,
                       expired ? entry->position + 1 : 0,
                       expired ? sc_serial_of(place) : 0);
@@ -133,6 +159,32 @@ is_stale(struct sc_txn *txn, uint64_t number,
     return last_expired < row->shortened
            || (sc_block_first(txn, number, &block)
                && block.first + block.n <= row->earliest);
+}
+
+/* Blocks that are wholly below: at once, unless messages may be left that a
+ * purge finds by them alone. */
+static void
+drop_blocks(struct sc_txn *txn, uint64_t number,
+            const struct sc_customer_row *row, uint64_t last_expired)
+{
+    struct sc_block block;
+    struct sc_bytes purge;
+    uint8_t         key[SC_KEY_MAX];
+    unsigned        n;
+
+    sc_put_number(key, number);
+    if (last_expired < row->shortened
+        || sc_txn_get(txn, SC_DB_PURGES, key, 8, &purge))
+    {
+        return;
+    }
+
+    for (n = 0; n < BLOCKS && sc_block_first(txn, number, &block)
+                && block.first + block.n <= row->earliest; n++)
+    {
+        sc_txn_del(txn, SC_DB_BLOCKS, key,
+                   sc_key_of_number(key, number, block.first));
+    }
 }
 
 static void
@@ -163,8 +215,12 @@ put_customer(struct sc_leave *leave, const struct sc_hot_customer *customer)
     sc_customer_row_put(txn, customer->number, &row);
 
     /* The purge of an erased one is there, and waits for a checkpoint. */
-    if (!row.erased && customer->staged_earliest != 0
-        && is_stale(txn, customer->number, &row, last_expired))
+    if (row.erased || customer->staged_earliest == 0) {
+        return;
+    }
+
+    drop_blocks(txn, customer->number, &row, last_expired);
+    if (is_stale(txn, customer->number, &row, last_expired))
     {
         sc_put_number(key, customer->number);
         sc_put_number(serial, 0);

@@ -55,6 +55,13 @@ struct sc_room {
     int      sparse;             /* the disk cannot be reserved */
 };
 
+/* What leaves, while lists come (pace.c). */
+struct sc_pace {
+    uint64_t rest_until;         /* sc_store_clock_ns() */
+    uint64_t owed;               /* messages that came behind the last step */
+    unsigned alone;              /* empty lists since the last other one */
+};
+
 struct sc_store {
     const struct sc_engine *engine;    /* first: store.h */
     int                lock_fd;
@@ -85,6 +92,8 @@ struct sc_store {
     uint64_t           purge_at;
     uint64_t           expire_due;     /* by the clock of retention */
     uint64_t           expire_at;      /* not before, ms */
+    int                expiring;       /* a step left something that is due */
+    struct sc_pace     pace;
     struct sc_clock    clock;
     struct sc_room     room;
     int                full;           /* and that was said */
@@ -119,8 +128,9 @@ int sc_lock_directory(const char *path, char *why, size_t why_size);
 /* ms that what may linger in memory does. */
 #define SC_LINGER_MS  1000u
 
-/* A clock that only goes forward, ms. */
+/* A clock that only goes forward, ms; and ns. */
 uint64_t sc_store_clock(void);
+uint64_t sc_store_clock_ns(void);
 
 
 /* --- the engine (engine.c has its table) --------------------------------- */
@@ -408,11 +418,14 @@ struct sc_leave {
     struct sc_txn   *txn;
     unsigned         messages;       /* that left */
     unsigned         pages;          /* that this wrote, about */
+    unsigned         most_messages;
+    unsigned         most_pages;
+    size_t           front;          /* bytes of a log's front page */
 };
 
 void sc_leave_begin(struct sc_leave *leave, struct sc_store *store);
 
-/* 1 while the transaction may do more; share: of what a step may. */
+/* 1 while the transaction may do more; share: of what its pace lets it. */
 int sc_leave_more(const struct sc_leave *leave, unsigned share);
 
 /* Removes the message at a place, which has that entry; if it was the newest
@@ -436,7 +449,9 @@ enum sc_error_code sc_expiry_step(struct sc_store *store, char *why,
 void sc_expiry_appended(struct sc_store *store, unsigned classes,
                         uint64_t stamp);
 
-/* As sc_removals_wait(). */
+/* Whether a step is due now; and as sc_removals_wait(), which is later: what
+ * is due gathers for a while. */
+int sc_expiry_is_due(const struct sc_store *store);
 int64_t sc_expiry_wait(const struct sc_store *store);
 
 
@@ -450,6 +465,27 @@ int64_t sc_purge_wait(const struct sc_store *store);
 
 /* Looks whether an earlier run left some.  0, or -1. */
 int sc_purges_load(struct sc_store *store);
+
+
+/* --- pace (pace.c) ------------------------------------------------------- */
+
+/* A list came, with so many messages behind which as many are to leave; an
+ * empty one did. */
+void sc_pace_list(struct sc_pace *pace, size_t appends);
+void sc_pace_empty(struct sc_pace *pace);
+
+/* Whether nothing else has come for a while. */
+int sc_pace_alone(const struct sc_pace *pace);
+
+/* How much the next step may do. */
+unsigned sc_pace_messages(const struct sc_pace *pace);
+unsigned sc_pace_pages(const struct sc_pace *pace);
+
+/* Steps were made, which began then by sc_store_clock_ns(). */
+void sc_pace_stepped(struct sc_pace *pace, uint64_t began);
+
+/* After how many ms the next one may be. */
+int64_t sc_pace_wait(const struct sc_pace *pace);
 
 
 /* --- the clock of retention (clock.c) ------------------------------------ */

@@ -25,8 +25,13 @@
 #define HOT_SESSIONS      65536u
 #define DAYS              90u
 
-/* Of a checkpoint, that one step writes when nothing else is to do. */
+/* Of a checkpoint, that one step writes when nothing else is to do; and while
+ * it is not sure that nothing comes. */
 #define IDLE_PAGES        64u
+#define BUSY_PAGES        16u
+
+/* Steps of expiry in a row, when lists are so large that one is not enough. */
+#define EXPIRY_STEPS      16u
 
 
 /* --- opening and closing ------------------------------------------------- */
@@ -418,26 +423,64 @@ go_on_with_checkpoint(struct sc_store *store, unsigned pages, char *why,
     return error;
 }
 
-/* What leaves does so between lists, so that no list waits for it. */
-static void
+/* Whether something waits for a step. */
+static int
+is_leaving(const struct sc_store *store)
+{
+    return store->removing || store->purging || sc_expiry_wait(store) == 0;
+}
+
+/* Twice as many expire as came meanwhile, if so many are due. */
+static enum sc_error_code
+expire(struct sc_store *store, char *why, size_t why_size)
+{
+    enum sc_error_code error = SC_E_NONE;
+    uint64_t           began = store->expired, last;
+    unsigned           n = 0;
+
+    do {
+        last = store->expired;
+        error = sc_expiry_step(store, why, why_size);
+    } while (error == SC_E_NONE && ++n < EXPIRY_STEPS
+             && store->expired > last
+             && store->expired - began < 2 * store->pace.owed
+             && sc_expiry_is_due(store));
+
+    return error;
+}
+
+/* What leaves does so between lists, a little at a time.  Whether something
+ * did. */
+static int
 let_leave(struct sc_store *store, char *why, size_t why_size)
 {
-    char detail[256] = "";
+    char     detail[256] = "";
+    uint64_t began = sc_store_clock_ns();
+    uint64_t left = store->removed + store->expired;
+    int      purged = 0;
 
     if (sc_removals_wait(store) == 0) {
         say(store, sc_removals_step(store, detail, sizeof(detail)),
             "deleted messages are still there", detail, why, why_size);
     }
 
-    if (sc_expiry_wait(store) == 0) {
-        say(store, sc_expiry_step(store, detail, sizeof(detail)),
+    if (sc_expiry_is_due(store)) {
+        say(store, expire(store, detail, sizeof(detail)),
             "expired messages are still there", detail, why, why_size);
     }
 
     if (sc_purge_wait(store) == 0) {
+        purged = 1;
         say(store, sc_purge_step(store, detail, sizeof(detail)),
             "what was erased is still there", detail, why, why_size);
     }
+
+    if (!purged && store->removed + store->expired == left) {
+        return 0;
+    }
+
+    sc_pace_stepped(&store->pace, began);
+    return 1;
 }
 
 /* What may fail without a word to the clients: it is tried again.  pages: of a
@@ -450,8 +493,11 @@ upkeep(struct sc_store *store, unsigned pages, int idle, char *why,
 
     (void) sc_clock_jumped(&store->clock, why, why_size);
 
-    if (idle) {
-        let_leave(store, why, why_size);
+    /* One of both at a time, unless one waits for the other. */
+    if (idle && let_leave(store, why, why_size)
+        && store->needs <= store->indexed_to)
+    {
+        pages = 0;
     }
 
     /* Behind that, which may have found that it needs one. */
@@ -474,14 +520,19 @@ sc_lmdb_wants(struct sc_store *store)
 {
     int64_t wait = sc_hot_passing(&store->hot) ? 0 : -1;
     int64_t least = (int64_t) (store->again_at - sc_store_clock());
+    int64_t leave;
 
     /* Lists take these along, so they can wait for one. */
     wait = sooner(wait, sc_cursors_wait(store));
     wait += wait == 0;
 
-    wait = sooner(wait, sc_removals_wait(store));
-    wait = sooner(wait, sc_expiry_wait(store));
-    wait = sooner(wait, sc_purge_wait(store));
+    leave = sooner(sc_removals_wait(store), sc_expiry_wait(store));
+    leave = sooner(leave, sc_purge_wait(store));
+    if (leave >= 0 && leave < sc_pace_wait(&store->pace)) {
+        leave = sc_pace_wait(&store->pace);
+    }
+
+    wait = sooner(wait, leave);
     return wait >= 0 && wait < least ? least : wait;
 }
 
@@ -653,6 +704,12 @@ sc_lmdb_apply(struct sc_store *store, struct sc_op *ops, char *why,
     count(&work);
     work.cursors = sc_cursors_due(store);
 
+    if (ops != NULL) {
+        sc_pace_list(&store->pace, is_leaving(store) ? work.appends : 0);
+    } else {
+        sc_pace_empty(&store->pace);
+    }
+
     error = bound_replay(store, work.appends, why, why_size);
     if (error == SC_E_NONE && (ops != NULL || work.cursors)) {
         if (ops != NULL) {
@@ -678,7 +735,7 @@ sc_lmdb_apply(struct sc_store *store, struct sc_op *ops, char *why,
         publish(&apply, &work);
     }
 
-    pages = IDLE_PAGES;
+    pages = sc_pace_alone(&store->pace) ? IDLE_PAGES : BUSY_PAGES;
     if (ops != NULL) {
         pages = work.pages > SC_STEP_PAGES ? work.pages - SC_STEP_PAGES : 0;
     }

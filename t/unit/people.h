@@ -286,14 +286,13 @@ ask_register(struct client *c, const struct owner *o)
     ask_register_invited(c, o, zeros);
 }
 
-/* Makes and registers a customer with one device. */
+/* Registers a customer that was made. */
 static inline void
-owner_register(struct owner *o, struct peer *peer)
+owner_enrol(struct owner *o, struct peer *peer)
 {
     struct client c;
     struct answer a;
 
-    owner_make(o);
     client_open(&c, peer, o->cid);
     take_salt(&c, o);
     wraps_make(o);
@@ -304,6 +303,14 @@ owner_register(struct owner *o, struct peer *peer)
     answer_free(&a);
     expect_challenge(&c);
     client_close(&c);
+}
+
+/* Makes and registers a customer with one device. */
+static inline void
+owner_register(struct owner *o, struct peer *peer)
+{
+    owner_make(o);
+    owner_enrol(o, peer);
 }
 
 static inline void
