@@ -58,7 +58,7 @@ const STYLE = `
   dt { font-weight: 600; } dd { margin: 0; color: var(--soft); }
   table { width: 100%; border-collapse: collapse; background: var(--paper); border: 1px solid var(--line); border-radius: 12px; overflow: hidden; font-size: 14px; margin: 0 0 56px; }
   th, td { text-align: left; padding: 9px 14px; border-top: 1px solid var(--line); vertical-align: top; }
-  thead th { border: 0; font-weight: 500; color: var(--soft); }
+  thead th { border: 0; white-space: nowrap; font-weight: 500; color: var(--soft); }
   td:first-child { color: var(--soft); width: 3.5em; }
   td:nth-child(3) { white-space: nowrap; } td:last-child { width: 8em; }
   tr.flaw td { background: #f9fafc; color: var(--ink); font-weight: 600; }
@@ -118,7 +118,7 @@ async function article(result: Result, index: number): Promise<string> {
         ${await shown(product)}
       </figure>
       <figure class="control">
-        <h3>The same attack without one defence, where it succeeds<span>Missing: ${escaped(defence.what)}.</span></h3>
+        <h3>The same attack without one defence, where it ${control.good ? "succeeds" : "should succeed"}<span>Missing: ${escaped(defence.what)}.</span></h3>
         ${await shown(control)}
       </figure>
     </div>
