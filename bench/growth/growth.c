@@ -256,8 +256,8 @@ measure_history(struct growth *g)
     }
 
     verdict(g, "HISTORY, full to small",
-            print_rounds(g, "messages of history", large, small, READ_ROUNDS), 1,
-            0.9);
+            print_rounds(g, "messages of history", large, small, READ_ROUNDS),
+            1, 0.9);
 }
 
 static void
@@ -295,11 +295,12 @@ main(int argc, char **argv)
 {
     static struct growth g;
 
-    uint64_t begun = now_us();
     int      only_beside = argc > 5 && strcmp(argv[5], "beside") == 0;
+    uint64_t begun = now_us();
 
     if (argc < 2 || sodium_init() < 0) {
-        fputs("usage: growth folder [messages [sessions [shops [beside]]]]\n", stderr);
+        fputs("usage: growth folder [messages [sessions [shops [beside]]]]\n",
+              stderr);
         return 2;
     }
 

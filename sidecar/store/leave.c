@@ -15,7 +15,7 @@
 
 #define PAGE            4096u
 
-/* Of blocks that are no longer used, gone with the commit that made them so. */
+/* Of blocks no longer used, gone with the commit that made them so. */
 #define BLOCKS          4u
 
 /* Pages that a removal is likely to write beside the log's: a customer's row;
