@@ -5,6 +5,7 @@
 import assert from "node:assert/strict";
 import { after, before, describe } from "node:test";
 
+import { assertAccessible } from "./axe.ts";
 import { complaints, until } from "./browser.ts";
 import type { EngineName, Tab } from "./driver.ts";
 import { openEngine, socketsOf, type Engine } from "./engine.ts";
@@ -177,6 +178,7 @@ function talk(): void {
     assert.match(code, /^([0-9A-Z]{5}-){6}[0-9A-Z]{2}$/);
     await panel.getByRole("button", { name: "Copy" }).click();
     await panel.getByText("Copied").waitFor();
+    await assertAccessible(page, "the page with the code");
     await page.keyboard.press("Escape");
 
     const phone = await openShop();
@@ -188,6 +190,7 @@ function talk(): void {
     await field.fill(code.replace(/.$/, (last) => (last === "0" ? "1" : "0")));
     await enter.click();
     await phone.panel.getByText("No conversation has this code").waitFor();
+    await assertAccessible(phone.page, "the page that asks for the code");
     await field.fill(code.toLowerCase());
     await enter.click();
     await phone.sees("From the tab that stayed");
