@@ -269,6 +269,7 @@ class Run:
 
 def run_growth(folder, messages, sessions, shops):
     """build/bench/growth up to its verdict on what is accepted."""
+    folder = os.path.relpath(folder, systems.ROOT)  # sockets' paths are short
     process = subprocess.Popen(
         [f"{systems.BUILD}/bench/growth", folder, str(messages),
          str(sessions), str(shops)], cwd=systems.ROOT, text=True,
