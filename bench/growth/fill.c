@@ -12,7 +12,6 @@
 
 #define LIST   1000u             /* messages of one commit */
 #define STEPS  50u               /* that are told of */
-#define BURST  10u               /* messages of a session in a row */
 #define GROUP  100u              /* sessions that talk in the same span */
 
 /* One list, and what its operations point to. */
@@ -164,7 +163,7 @@ fill(const struct side *side, struct session **sessions, size_t n,
 
     while (done < messages) {
         for (i = 0; i < LIST && done + i < messages; i++) {
-            size_t burst = (done + i) / BURST;
+            size_t burst = (done + i) / FILL_BURST;
 
             /* In each turn in another order. */
             add(&filling, i,
@@ -204,7 +203,7 @@ fill_spans(const struct side *side, struct session *sessions, size_t each,
                 size_t group = done / (GROUP * each);
 
                 add(&filling, i, &sessions[group * GROUP
-                                           + done / BURST % GROUP]);
+                                           + done / FILL_BURST % GROUP]);
             }
             apply(&filling, i);
         }

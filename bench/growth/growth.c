@@ -314,6 +314,9 @@ main(int argc, char **argv)
     {
         die("too few sessions or shops for the rounds");
     }
+    if (g.messages / FILL_BURST < g.n_sessions) {
+        die("too few messages: each session has to have some");
+    }
 
     setenv("SEALCHATD", "build/sealchatd", 0);
     g.rounds = open_data(&g, "rounds.dat");

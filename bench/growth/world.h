@@ -141,6 +141,7 @@ void session_ask_history(struct session *session, uint8_t n);
 
 #define DAY_MS      86400000ull
 #define SPAN_GRAIN  10u              /* ms of a span in one list */
+#define FILL_BURST  10u              /* messages of a session in a row */
 
 /* From then to before then, ms since 1970; whole grains. */
 struct span {
