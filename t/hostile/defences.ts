@@ -148,7 +148,7 @@ export const defences = {
     `<span class="said" dir="auto">
             {linked(inert(message.text))}
           </span>`,
-    `<span class="said" dangerouslySetInnerHTML={{ __html: message.text }} />`),
+    `<span class="said" ref={(e) => void (e && (e.innerHTML = message.text))} />`),
   "inbox-text": {
     what: "what visitors write reaches the inbox as text alone, and the page's own policy lets nothing else run",
     edits: [
@@ -156,7 +156,7 @@ export const defences = {
         from: `<span class="said" dir="auto">
             {linked(inert(message.text))}
           </span>`,
-        to: `<span class="said" dangerouslySetInnerHTML={{ __html: message.text }} />` },
+        to: `<span class="said" ref={(e) => void (e && (e.innerHTML = message.text))} />` },
     ],
     anyScript: true,
   },
