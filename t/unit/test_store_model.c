@@ -1,8 +1,9 @@
 /*
  * The store against a trivial model in memory: 20,000 messages of 200 sessions
  * and 5 customers at random, in lists of random lengths, with mistakes among
- * them and with sessions deleted between them; compared as it stands, after a close and an open, and after a process
- * that ended without a close.  Then with readers of other threads beside it.
+ * them and with sessions deleted and blocked between them; compared as it
+ * stands, after a close and an open, and after a process that ended without a
+ * close.  Then with readers of other threads beside it.
  */
 
 #include "store_fixture.h"
@@ -31,6 +32,7 @@ struct model {
     uint64_t        heads[SESSIONS];
     uint64_t        cursors[SESSIONS];
     int             gone[SESSIONS];
+    int             blocked[SESSIONS];
     struct told    *told[CUSTOMERS];     /* by position */
     uint64_t        n_told[CUSTOMERS];
     uint64_t        total;
@@ -92,6 +94,10 @@ tell(struct model *model, struct chat *chat, struct message_op *m)
         return SC_E_SESSION_DELETED;
     }
 
+    if (model->blocked[chat->session] && chat->sender == 0) {
+        return SC_E_SESSION_BLOCKED;
+    }
+
     if (model->heads[chat->session] == 0 && chat->sender != 0) {
         return SC_E_UNKNOWN_SESSION;
     }
@@ -111,6 +117,10 @@ spoil(struct model *model, const struct chat *chat, struct message_op *m)
 {
     if (model->gone[chat->session]) {
         return SC_E_SESSION_DELETED;
+    }
+
+    if (model->blocked[chat->session] && chat->sender == 0) {
+        return SC_E_SESSION_BLOCKED;
     }
 
     if (model->heads[chat->session] == 0 && chat->sender != 0) {
@@ -184,6 +194,28 @@ delete_one(struct model *model)
     model->gone[s] = 1;
 }
 
+/* One that is not is blocked, another is let in. */
+static void
+block_one(struct model *model)
+{
+    struct sc_op op = { .kind = SC_OP_BLOCK };
+    uint64_t     s = pseudo(model, SESSIONS);
+
+    op.block.customer = model->numbers[s % CUSTOMERS];
+    op.block.sid = model->chats[s][0].sid;
+    op.block.blocked = pseudo(model, 2) != 0;
+    assert_int_equal(apply_one(model->f, &op),
+                     model->gone[s] ? SC_E_SESSION_DELETED
+                     : model->heads[s] == 0 ? SC_E_UNKNOWN_SESSION
+                                            : SC_E_NONE);
+
+    if (op.error == SC_E_NONE) {
+        assert_int_equal(op.block.repeated,
+                         model->blocked[s] == op.block.blocked);
+        model->blocked[s] = op.block.blocked;
+    }
+}
+
 static void
 move_cursor(struct model *model)
 {
@@ -207,6 +239,7 @@ run_until(struct model *model, uint64_t total)
     while (model->total < total) {
         run_list(model);
         delete_one(model);
+        block_one(model);
         if (pseudo(model, 3) == 0) {
             move_cursor(model);
         }
@@ -330,6 +363,7 @@ compare_session(struct model *model, uint64_t s)
         assert_int_equal(info.deleted, model->gone[s]);
         if (model->heads[s] != 0 && !model->gone[s]) {
             assert_int_equal(info.head, model->heads[s]);
+            assert_int_equal(info.blocked, model->blocked[s]);
             assert_int_equal(info.cursor, model->cursors[s]);
             assert_int_equal(info.seq, chat->seq);
             assert_memory_equal(info.id, chat->last_id, 32);
@@ -437,6 +471,7 @@ tell_again(struct model *model, uint64_t total)
     struct message_op m;
     struct chat      *chat;
     uint64_t          i, n, s;
+    int               blocked;
 
     while (model->total < total) {
         n = 1 + pseudo(model, LIST_MAX);
@@ -453,6 +488,11 @@ tell_again(struct model *model, uint64_t total)
         s = draw_deleted(model);
         if (s != SESSIONS) {
             model->gone[s] = 1;
+        }
+        s = pseudo(model, SESSIONS);
+        blocked = pseudo(model, 2) != 0;
+        if (model->heads[s] != 0 && !model->gone[s]) {
+            model->blocked[s] = blocked;
         }
         if (pseudo(model, 3) == 0) {
             s = pseudo(model, SESSIONS);
