@@ -76,7 +76,10 @@ uint64_t
 sc_throttle_address(const struct sc_service *service, const uint8_t *text,
                   size_t n)
 {
+    /* IPv4 as a socket for both writes it, and as a network without IPv4 gets
+     * it (RFC 6052): behind that all of IPv4 is in one /64. */
     static const uint8_t mapped[12] = { [10] = 0xff, [11] = 0xff };
+    static const uint8_t translated[12] = { 0x00, 0x64, 0xff, 0x9b };
 
     char    copy[INET6_ADDRSTRLEN];
     uint8_t address[16];
@@ -96,9 +99,13 @@ sc_throttle_address(const struct sc_service *service, const uint8_t *text,
         return 0;
     }
 
-    /* An IPv4 client of a socket that takes both. */
-    return memcmp(address, mapped, sizeof(mapped)) == 0
-           ? keyed(service, address + 12, 4) : keyed(service, address, 8);
+    if (memcmp(address, mapped, sizeof(mapped)) == 0
+        || memcmp(address, translated, sizeof(translated)) == 0)
+    {
+        return keyed(service, address + 12, 4);
+    }
+
+    return keyed(service, address, 8);
 }
 
 

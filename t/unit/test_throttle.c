@@ -202,6 +202,10 @@ test_address(void **state)
 
     /* The same, as a socket for both kinds of address writes it. */
     assert_true(is_asked("::ffff:192.0.2.1"));
+
+    /* And as a network without IPv4 has it, where others are others. */
+    assert_true(is_asked("64:ff9b::192.0.2.1"));
+    assert_false(is_asked("64:ff9b::192.0.2.77"));
     assert_false(is_asked("192.0.2.2"));
 
     /* Of IPv6 the first half counts. */
