@@ -248,3 +248,34 @@ describe("a visitor who is blocked", () => {
     assert.deepEqual(texts(back), ["another one", "kept"]);
   });
 });
+
+test("many that were blocked or deleted while the service was away are told bit by bit", async () => {
+  const p = await place("enabled = off");
+  for (let i = 0; i < 70; i++) {
+    const chat = await p.people.visitor();
+    await sent(chat, `of ${i}`);
+    chat.close();
+  }
+  await until("all are there", () => p.inbox.conversations.length === 70);
+  const sids = p.inbox.conversations.map(({ sid }) => sid);
+  const away = async (what: (sid: string) => Promise<void>, noted: () => boolean) => {
+    await p.service.stopNginx();
+    await until("it is cut off", () => p.inbox.link !== "ready");
+    const asked = Promise.all(sids.map(what));
+    await until("all are asked for", noted);
+    await p.service.startNginx();
+    await asked;
+  };
+  await away(
+    (sid) => p.inbox.blockConversation(sid, true),
+    () => p.inbox.conversations.every(({ blockAsked }) => blockAsked));
+  assert.ok(p.service.ctl("sessions", p.people.kit.cid)
+    .filter(({ sid }) => sid).every(({ blocked }) => blocked));
+  assert.ok(p.inbox.conversations.every((c) => c.blocked && !c.blockAsked));
+  await away(
+    (sid) => p.inbox.deleteConversation(sid),
+    () => !p.inbox.conversations.length);
+  assert.equal(p.inbox.alarm, undefined);
+  assert.equal(metric(p.service, 'sealchatd_refusals_total{code="busy"}'), 0);
+  await p.stop();
+});

@@ -44,6 +44,9 @@ const DEVICE = "device";
 const WARN_BEFORE = 60 * 86_400_000;
 /** Of streams that follow one another the next one asks again after this. */
 const SURVEY_EVERY = 60_000;
+/** Blocks, and deletions, that are asked for without an answer: the service
+ * closes a stream with more requests than its window. */
+const AT_ONCE = 16;
 
 interface Opened {
   readonly core: Core;
@@ -518,14 +521,19 @@ export class CustomerInbox implements Inbox {
     if (!core || !stream) return;
     for (const sid of core.view.toDelete()) {
       if (this.#removing.has(sid)) continue;
+      if (this.#removing.size === AT_ONCE) return;
       this.#removing.add(sid);
       ask.remove(stream, fromHex(sid))
-        .then(() => core.write(keys.ended(sid), "done"))
+        .then(async () => {
+          await core.write(keys.ended(sid), "done");
+          this.#removing.delete(sid);
+          if (!stream.over) this.#removeEnded();
+        })
         .catch((error) => {
+          this.#removing.delete(sid);
           if (!(error instanceof ServiceError)) return;
           core.alarm({ code: "refused", detail: error.message });
-        })
-        .finally(() => this.#removing.delete(sid));
+        });
     }
   }
 
@@ -582,6 +590,7 @@ export class CustomerInbox implements Inbox {
     for (const sid of core.view.sids()) {
       const block = core.view.value<Block>(keys.block(sid));
       if (!block?.asked || this.#blocking.has(sid)) continue;
+      if (this.#blocking.size === AT_ONCE) return;
       this.#blocking.add(sid);
       const { blocked } = block;
       ask.block(stream, fromHex(sid), blocked)
@@ -589,16 +598,17 @@ export class CustomerInbox implements Inbox {
         .catch(ask.ignoring(E_SESSION_DELETED, E_UNKNOWN_SESSION))
         .then(async () => {
           // It may have been changed meanwhile.
-          if (core.view.value<Block>(keys.block(sid)) !== block) return;
-          await core.write(keys.block(sid), blocked ? { blocked } : undefined);
-        })
-        .catch((error) => {
-          if (!(error instanceof ServiceError)) return;
-          core.alarm({ code: "refused", detail: error.message });
-        })
-        .finally(() => {
+          if (core.view.value<Block>(keys.block(sid)) === block) {
+            await core.write(keys.block(sid), blocked ? { blocked } : undefined);
+          }
           this.#blocking.delete(sid);
           if (!stream.over) this.#tellBlocks();
+        })
+        .catch((error) => {
+          // The next stream asks again; this one would without an end.
+          this.#blocking.delete(sid);
+          if (!(error instanceof ServiceError)) return;
+          core.alarm({ code: "refused", detail: error.message });
         });
     }
   }
