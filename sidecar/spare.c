@@ -89,10 +89,18 @@ sc_do_spare_put(struct sc_stream *stream, const struct sc_frame *frame)
 {
     struct sc_frame_spare_put put;
     struct sc_spare_op       *spare;
+    uint32_t                  retry;
 
     /* Nothing shorter than a tag was sealed. */
     if (!sc_spare_put_decode(frame->body, &put) || put.sealed.n < 16) {
         sc_stream_error(stream, 1, frame->tag, SC_E_BAD_FRAME, NULL);
+        return;
+    }
+
+    /* It costs the disk what a message does. */
+    retry = sc_throttle_message(stream);
+    if (retry) {
+        sc_stream_slow_down(stream, frame->tag, retry);
         return;
     }
 

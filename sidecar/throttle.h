@@ -80,7 +80,8 @@ void sc_throttle_new_session(struct sc_stream *stream);
 void sc_throttle_failed_login(struct sc_stream *stream,
                             const struct sc_frame_auth *auth);
 
-/* A visitor sends a message: counts it, and is 0; or ms to wait. */
+/* A visitor sends a message, or leaves spare keys: counts it, and is 0; or ms
+ * to wait. */
 uint32_t sc_throttle_message(struct sc_stream *stream);
 
 #endif

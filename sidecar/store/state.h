@@ -388,11 +388,11 @@ enum sc_error_code sc_delete(struct sc_apply *apply, struct sc_op *op);
 int sc_deleted(struct sc_txn *txn, uint64_t customer, const uint8_t sid[32]);
 int sc_removing(struct sc_txn *txn, uint64_t customer, const uint8_t sid[32]);
 
-/* Deletes what is stored of a session beside its messages. */
 /* A session's spare keys go, if it has any. */
 void sc_spare_del(struct sc_txn *txn, uint64_t customer,
                   const uint8_t sid[32]);
 
+/* Deletes what is stored of a session beside its messages. */
 void sc_session_rows_del(struct sc_txn *txn, uint64_t customer,
                          const uint8_t sid[32]);
 

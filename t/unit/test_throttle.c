@@ -510,6 +510,10 @@ test_messages(void **state)
     ask_send(&c, &letters[5]);
     retry = expect_code(&c, SC_E_SLOW_DOWN);
 
+    /* Nor are spare keys a way to keep the disk busy. */
+    ASK(&c, spare_put, .name = v.sid, .sealed = { v.sid, 32 });
+    (void) expect_code(&c, SC_E_SLOW_DOWN);
+
     visitor_make(&w, &O);
     open_from(&other, "192.0.2.1");
     enter(&other, &w, 0);

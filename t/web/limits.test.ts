@@ -133,13 +133,14 @@ test("more sessions of an address than its quota are put off, and not lost", asy
 
 test("what is written too fast waits, and comes once and in its order", async () => {
   const p = await place(only("messages_session = 5/s"));
+  const limited = () =>
+    metric(p.service, 'sealchatd_limited_total{limit="messages_session"}');
   const chat = await p.from("192.0.2.1");
   const wanted = Array.from({ length: 20 }, (_, i) => `word ${i}`);
   for (const text of wanted) await chat.send(text);
   await until("all are stored", () =>
     states(chat).every((state) => state === "stored" || state === "delivered"));
-  assert.ok(metric(p.service,
-    'sealchatd_limited_total{limit="messages_session"}') > 0);
+  assert.ok(limited() > 0);
   const sid = await meets(p.inbox, chat);
   await until("all have arrived", () => talk(p.inbox, sid).messages.length === 20);
   assert.deepEqual(texts(talk(p.inbox, sid)), wanted);
