@@ -6,15 +6,17 @@
  * put into the store with times that are seven days before the slots in which
  * they will be due, as many in a second as are accepted then: the daemon, as
  * shipped, does the rest by the machine's clock.
+ *
+ * RATE=n in the environment is how many messages a second are accepted, and
+ * expire: 5,000 when it is not set.
  */
 
 #include "growth.h"
 
-#define ROUNDS       5u
+#define ROUNDS       9u
 #define SLOT_MS      7000u       /* with what is left of it to settle */
 #define MEASURE_MS   4000u
 #define EARLY_MS     1000u       /* something is due, before it is measured */
-#define RATE         5000u
 #define TALKS        64u
 
 #define KEPT_DAYS    7u
@@ -47,6 +49,18 @@ struct result {
 };
 
 static unsigned
+rate(void)
+{
+    const char   *text = getenv("RATE");
+    unsigned long n = text ? strtoul(text, NULL, 10) : 5000;
+
+    if (n < 100 || n > 100000) {
+        die("RATE has to be between 100 and 100000");
+    }
+    return (unsigned) n;
+}
+
+static unsigned
 noises_of(size_t slot)
 {
     return beside[slot % BESIDE].noises;
@@ -66,7 +80,7 @@ due_slots(void)
 static size_t
 due_messages(void)
 {
-    return due_slots() * (EARLY_MS + MEASURE_MS) * RATE / 1000;
+    return due_slots() * (EARLY_MS + MEASURE_MS) * rate() / 1000;
 }
 
 
@@ -123,7 +137,7 @@ fill_due(struct growth *g)
         }
     }
 
-    fill_spans(&g->large, g->short_sessions, SHORT_EACH, spans, n, RATE);
+    fill_spans(&g->large, g->short_sessions, SHORT_EACH, spans, n, rate());
     side_start(&g->large);
     return begin;
 }
@@ -179,7 +193,7 @@ stored_beside(struct growth *g, const struct noise *noise, size_t slot,
     before = expired(&g->large);
     stored = g->large.stored;
     noise_start(noise, noises_of(slot) & ~(unsigned) EXPIRY);
-    round_paced(&g->large, g->picked, TALKS, RATE, MEASURE_MS, &h);
+    round_paced(&g->large, g->picked, TALKS, rate(), MEASURE_MS, &h);
     result.expired = (expired(&g->large) - before)
                      / (double) (g->large.stored - stored);
     noise_stop(noise);
@@ -208,7 +222,7 @@ print_slots(struct growth *g, const struct result *results, size_t kind)
 
     fflush(g->rounds);
     printf("STORED at %u a second beside %s: p50 %.2f ms, p99 %.2f ms, "
-           "p99 to the same round's quiet %.2f\n", RATE, beside[kind].name,
+           "p99 to the same round's quiet %.2f\n", rate(), beside[kind].name,
            median(p50, ROUNDS), median(p99, ROUNDS), median(ratios, ROUNDS));
     return median(ratios, ROUNDS);
 }
