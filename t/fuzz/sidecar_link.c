@@ -15,12 +15,15 @@
 #define uv_pipe_open(pipe, fd)           ((void) (pipe), (void) (fd), 0)
 #define uv_read_start(pipe, alloc, read) \
     ((void) (pipe), alloc_cb = alloc, read_cb = read, 0)
+#define uv_try_write                     fuzz_try_write
 #define uv_write                         fuzz_write
 #define uv_close                         fuzz_close
 
 static uv_alloc_cb alloc_cb;
 static uv_read_cb  read_cb;
 
+static int  fuzz_try_write(uv_stream_t *pipe, const uv_buf_t *bufs,
+                           unsigned n);
 static int  fuzz_write(uv_write_t *req, uv_stream_t *pipe,
                        const uv_buf_t *bufs, unsigned n, uv_write_cb done);
 static void fuzz_close(uv_handle_t *handle, uv_close_cb done);
@@ -39,6 +42,7 @@ static struct {
     uv_close_cb     closed;
     int             commit_full;
     int             bytewise;
+    size_t          takes;             /* of the next write, the kernel at once */
 
     unsigned        opened, freed;     /* streams */
     uint8_t         said_close[STREAM_IDS];
@@ -50,6 +54,10 @@ static struct {
 static uv_write_t *writes[1 << 16];
 
 static const uint8_t zeros[SC_RECORD_PAYLOAD_MAX];
+
+/* What left and does not end with a whole record yet. */
+static uint8_t left[65 * (SC_RECORD_HEADER + SC_RECORD_PAYLOAD_MAX)];
+static size_t  left_n;
 
 
 /* --- what leaves --------------------------------------------------------- */
@@ -87,32 +95,80 @@ check_record(const struct sc_record *rec, const uint8_t *bytes)
     world.sum = sum_of(world.sum, bytes, SC_RECORD_HEADER + rec->length);
 }
 
+/* The first n bytes of what is written; whole records are looked at. */
+static void
+leaves(const uv_buf_t *bufs, unsigned n_bufs, size_t n)
+{
+    struct sc_record rec;
+    size_t           at = 0;
+
+    for (unsigned i = 0; i < n_bufs && n; i++) {
+        size_t part = bufs[i].len < n ? bufs[i].len : n;
+
+        MUST(part <= sizeof(left) - left_n);
+        memcpy(left + left_n, bufs[i].base, part);
+        left_n += part;
+        n -= part;
+    }
+
+    while (left_n - at >= SC_RECORD_HEADER) {
+        MUST(sc_record_get(left + at, &rec) == NULL);
+        if (left_n - at - SC_RECORD_HEADER < rec.length) {
+            break;
+        }
+        check_record(&rec, left + at);
+        at += SC_RECORD_HEADER + rec.length;
+    }
+
+    left_n -= at;
+    memmove(left, left + at, left_n);
+}
+
+static size_t
+bytes_of(const uv_buf_t *bufs, unsigned n_bufs)
+{
+    size_t n = 0;
+
+    for (unsigned i = 0; i < n_bufs; i++) {
+        n += bufs[i].len;
+    }
+
+    return n;
+}
+
+/* As libuv does: nothing while something waits to be written. */
+static int
+fuzz_try_write(uv_stream_t *pipe, const uv_buf_t *bufs, unsigned n_bufs)
+{
+    size_t n = bytes_of(bufs, n_bufs);
+
+    MUST(pipe == (uv_stream_t *) &world.link->pipe);
+    MUST(world.closed == NULL);
+    MUST(left_n == 0 || world.writes_first < world.writes_n);
+
+    if (world.takes == 0 || world.writes_first < world.writes_n) {
+        return UV_EAGAIN;
+    }
+
+    n = world.takes < n ? world.takes : n;
+    leaves(bufs, n_bufs, n);
+
+    return (int) n;
+}
+
 static int
 fuzz_write(uv_write_t *req, uv_stream_t *pipe, const uv_buf_t *bufs,
            unsigned n_bufs, uv_write_cb done)
 {
-    static uint8_t   all[64 * (SC_RECORD_HEADER + SC_RECORD_PAYLOAD_MAX)
-                         + OUT_SMALL];
-    struct sc_record rec;
-    const uint8_t   *p = all;
-    size_t           n = 0;
+    size_t n = bytes_of(bufs, n_bufs);
 
     MUST(pipe == (uv_stream_t *) &world.link->pipe);
     MUST(world.closed == NULL);
+    MUST(n > 0);
 
-    for (unsigned i = 0; i < n_bufs; i++) {
-        MUST(bufs[i].len <= sizeof(all) - n);
-        memcpy(all + n, bufs[i].base, bufs[i].len);
-        n += bufs[i].len;
-    }
-
-    while (n) {
-        MUST(n >= SC_RECORD_HEADER && sc_record_get(p, &rec) == NULL);
-        MUST(n - SC_RECORD_HEADER >= rec.length);
-        check_record(&rec, p);
-        p += SC_RECORD_HEADER + rec.length;
-        n -= SC_RECORD_HEADER + rec.length;
-    }
+    /* What is left of a list ends with it. */
+    leaves(bufs, n_bufs, n);
+    MUST(left_n == 0);
 
     req->cb = done;
     MUST(world.writes_n < sizeof(writes) / sizeof(writes[0]));
@@ -386,6 +442,7 @@ meanwhile(unsigned op, unsigned id)
     }
 
     world.commit_full = op & 1;
+    world.takes = !(op & 0x40) ? 0 : id < 255 ? id : SIZE_MAX;
     if (op & 2) {
         sc_link_flush_all(&service);
     }
@@ -404,6 +461,7 @@ run(const uint8_t *bytes, size_t n, int bytewise)
     memset(&world, 0, sizeof(world));
     world.bytewise = bytewise;
     world.sum = SUM_OF_NOTHING;
+    left_n = 0;
     sc_link_accept(&service, -1);
     world.link = service.links;
     MUST(world.link != NULL);
