@@ -131,7 +131,11 @@ async function sheetText(path, set) {
     target: ["es2022"],
   });
 
-  return code.trim();
+  // The bundler leaves the values of custom properties as they are written.
+  return code.trim()
+    .replace(/(--sc-[\w-]+:) /g, "$1")
+    .replace(/#(\w)\1(\w)\2(\w)\3\b/g, "#$1$2$3")
+    .replaceAll(":root,:host", ":host");
 }
 
 /** Tokens with one value in every theme, of the default's declarations. */
@@ -169,6 +173,10 @@ const said = [
     '$1""$2'],
   [/(new (?:Range)?Error\()(?:"[^"]*"|`[^`]*`)\)/g, "$1)"],
   [/\b(contradiction|conflict|bad)\("[^"]*"\)/g, '$1("")'],
+  [/(\.close\()"[^"]*"\)/g, "$1)"],
+  [/super\(`the connection [^`]*`\S*`\);/g, "super();"],
+  [/(\.#bad \|\|= )`[^`]*`/g, '$1"!"'],
+  [/^ +this\.name = "\w+";\n/gm, ""],
 ];
 
 export const sentences = {

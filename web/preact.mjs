@@ -6,7 +6,7 @@
 // The widget draws functions with hooks into a shadow root that was empty:
 // nothing is hydrated or suspended, there are no classes, contexts, portals,
 // error boundaries or markup in strings, and nobody hooks into the library but
-// its own hooks.
+// its own hooks.  References are objects, not functions.
 
 import { readFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
@@ -28,6 +28,18 @@ const changes = {
     [/^\t+if \(provider\) provider\.sub\(c\);\n/m, ""],
     [/^\t+c\._globalContext = globalContext;\n/m, ""],
     [/^\t+c\.context = undefined;\n/m, ""],
+    [/^\t+EMPTY_ARR\.push\.apply\(.*\n\t+c\._stateCallbacks = \[\];\n/gm, ""],
+    [/^\t+c\._stateCallbacks = \[\];\n/m, ""],
+    [/^\ttry \{\n\t\tif \(typeof ref == 'function'\) \{\n[^]*?\} else (ref\.current = value;)\n\t\} catch \(e\) \{\n.*\n\t\}\n/m, "\t$1\n"],
+    [/r\._parentDom = r\._globalContext = NULL/g, "r._parentDom = NULL"],
+    [/, c\.context\)/g, ")"],
+    [/new BaseComponent\(\s+newProps,\s+undefined\s+\)/g, "new BaseComponent(newProps)"],
+    [/function doRender\(props, state, context\) \{\n\treturn this\.constructor\(props, context\);/g,
+      "function doRender(props) {\n\treturn this.constructor(props);"],
+    [/^\t+if \(!c\.state\) c\.state = \{\};\n/m, ""],
+    [/, \(c\.state = c\._nextState\)/g, ""],
+    [/^\t+c\.state = c\._nextState;\n/gm, ""],
+    [/\(\s+newProps,\s+c\._nextState,\s+undefined\s+\) === false/g, "(newProps) === false"],
     [/^\t+if \(c\.getChildContext\) \{\n[^]*?\n\t+\}\n/m, ""],
     [/^\t+if \(c\.componentWillUpdate\) \{\n[^]*?\n\t+\}\n/m, ""],
     [/newProps\._parentDom/g, "false"],
@@ -58,6 +70,9 @@ const changes = {
     [/\bisHydrating\b/g, "false"],
     [/\bexcessDomChildren\b/g, "null"],
     [/!\(i == 'checked' && 'defaultChecked' in newProps\)/g, "true"],
+    [/!\(i == 'value' && 'defaultValue' in newProps\)/g, "true"],
+    [/ else if \(i == 'checked'\) \{\n.*\n\t+\}/g, ""],
+    [/^\t+i = 'checked';\n[^]*?\n\t+\}\n/m, ""],
     [/options\._hydrationMismatch/g, "undefined"],
     [/newProps\.is \? newProps : parentDom/g, "parentDom"],
     [/parentDom\.ownerDocument \|\| document/g, "document"],
@@ -66,6 +81,8 @@ const changes = {
     [/^\t+(isHydrating|excessDomChildren|globalContext),\n/gm, ""],
     [/ \|\| oldVNode\._flags & REF_DETACHED/g, ""],
     [/^\t+if \(parentVNode\.props\._parentDom\) return oldDom;\n/m, ""],
+    [/^\t+while \(next && next\.nodeType == 8\) .*\n/m, ""],
+    [/^\twhile \(\n\t+\((oldDom = oldDom && oldDom\.nextSibling)\) &&\n[^]*?\n\t\);\n/m, "\t$1;\n"],
   ],
   "src/render.js": [
     [/^\tif \(options\._root\).*\n/m, ""],
@@ -77,12 +94,14 @@ const changes = {
   ],
   "src/component.js": [
     [/^\t+component\._globalContext,\n/m, ""],
+    [/^\tthis\.context = context;\n/m, ""],
+    [/^\tlet s = this\._nextState;\n[^]*?(?=^\tif \(this\._vnode\))/m, ""],
+    [/^BaseComponent\.prototype\.render = Fragment;\n/m, ""],
     [/^\t+oldVNode\._flags & MODE_HYDRATE \? .*,\n/m, ""],
     [/^\t+oldVNode\._flags & MODE_HYDRATE,\n/m, ""],
     [/^BaseComponent\.prototype\.forceUpdate = function[^]*?\n\};\n/m, ""],
     [/ && !vnode\.props\._parentDom/g, ""],
     [/options\.vnode/g, "undefined"],
-    [/^\tif \(typeof update == 'function'\) \{\n[^]*?\n\t\}\n/m, ""],
     [/^\t\tif \(callback\) \{\n[^]*?\n\t\t\}\n/m, ""],
     [/ \|\|\n\t+prevDebounce != options\.debounceRendering/g, ""],
     [/^\t+prevDebounce = options\.debounceRendering;\n/m, ""],
@@ -100,6 +119,11 @@ const changes = {
     [/options\.event \? options\.event\(e\) : e/g, "e"],
     [/name == 'popover' && value == true \? '' : value/g, "value"],
     [/name = name\.replace\(\/xlink.*;/g, ";"],
+    [/^\t+name != '(?:width|height|list|form|download|rowSpan|colSpan|popover)' &&\n/gm, ""],
+    [/^\t+if \(typeof value == 'function'\) return;\n/m, ""],
+    [/^\t+if \(typeof value == 'string'\) \{\n\t+dom\.style\.cssText = value;\n\t+\} else/m, ""],
+    [/^\t+if \(typeof oldValue == 'string'\) \{\n.*\n\t+\}\n/m, ""],
+    [/^\tif \(key\[0\] == '-'\) \{\n.*\n\t\} else/m, ""],
   ],
   "hooks/src/index.js": [
     [/^let old\w+ = options\.\w+;\n/gm, ""],
@@ -113,6 +137,11 @@ const changes = {
     [/\(prevRaf \|\| afterNextFrame\)/g, "afterNextFrame"],
     [/^\t+const prevScu = .*\n/m, ""],
     [/^\t+if \(prevScu\) \{\n[^]*?\n\t+\}\n/m, ""],
+    [/^\t+if \(errorParent === undefined\) \{\n[^]*?\n\t{5}\}\n/m, ""],
+    [/^\t+s\._passive = errorParent;\n/m, ""],
+    [/^\t+component = \/\*\* @type \{any\} \*\/ \(component\._passive\);\n/m, ""],
+    [/(options\._catchError\(\w+), .*\);/g, "$1);"],
+    [/!init \? (invokeOrReturn\(undefined, initialState\)) : init\(initialState\)/g, "$1"],
     [/^let HAS_RAF = .*;\n/m, ""],
     [/\bHAS_RAF\b/g, "true"],
   ],

@@ -32,7 +32,6 @@ function add(count: number): void {
       <Thread
         messages={[...messages]}
         label="Messages"
-        byline={() => ""}
         speaker={() => "Somebody"}
       />
     </div>,

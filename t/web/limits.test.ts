@@ -7,6 +7,8 @@ import { after, before, describe, test } from "node:test";
 import type { Inbox, VisitorChat } from "../../web/src/client/index.ts";
 import { nodePlatform } from "../../web/src/client/node.ts";
 import { meets, PASSWORD, People, refusedAs, states, talk, texts } from "./people.ts";
+import * as f from "../../web/src/wire/frames.gen.ts";
+import { startProxy } from "./proxy.ts";
 import { startService, type RunningService } from "./service.ts";
 import { until } from "./until.ts";
 
@@ -278,5 +280,50 @@ test("many that were blocked or deleted while the service was away are told bit 
     () => !p.inbox.conversations.length);
   assert.equal(p.inbox.alarm, undefined);
   assert.equal(metric(p.service, 'sealchatd_refusals_total{code="busy"}'), 0);
+  await p.stop();
+});
+
+test("who was asked to wait sends one at a time, not a window in vain", async () => {
+  const p = await place(only("messages_session = 5/s"));
+  const proxy = await startProxy(p.service.url);
+  const wanted = Array.from({ length: 20 }, (_, i) => `word ${i}`);
+  let written!: () => void;
+  const allWritten = new Promise<void>((done) => (written = done));
+  let flying = 0;
+  let refused = false;
+  let settled = false;
+  const burst: number[] = [];
+  const later: number[] = [];
+  proxy.tampering = {
+    toService(bytes) {
+      if (f.openFrame(bytes).name === "send") {
+        (settled ? later : burst).push(++flying);
+      }
+      return [bytes];
+    },
+    async toClient(bytes) {
+      const { name } = f.openFrame(bytes);
+      // So that all of them wait when the first one goes.
+      if (name === "ready") await allWritten;
+      if (name === "error") refused = true;
+      if (name === "error" || name === "stored") flying--;
+      settled ||= refused && !flying;
+      return [bytes];
+    },
+  };
+  const chat = await p.people.visitor(nodePlatform(), {
+    service: { origin: p.service.origin, url: proxy.url },
+  });
+  for (const text of wanted) await chat.send(text);
+  written();
+  await until("all are stored", () =>
+    states(chat).every((state) => state === "stored" || state === "delivered"));
+  assert.ok(Math.max(...burst) > 5, `${burst}`);
+  assert.ok(later.length > 0);
+  assert.deepEqual(later, later.map(() => 1));
+  const sid = await meets(p.inbox, chat);
+  await until("all have arrived", () => talk(p.inbox, sid).messages.length === 20);
+  assert.deepEqual(texts(talk(p.inbox, sid)), wanted);
+  await proxy.close();
   await p.stop();
 });

@@ -175,6 +175,8 @@ export class Exchange {
   }
 
   async #notStored(out: Outgoing, error: ServiceError): Promise<void> {
+    // What asks for time would refuse a whole window as it refuses one.
+    if (error.retry) this.#window = 1;
     switch (error.code) {
       case E_SEQ_CONFLICT:
         await this.#recover(out.sid);

@@ -1,7 +1,7 @@
 // The field in which one writes.  It grows to six lines; Enter sends,
 // Shift+Enter breaks the line.
 
-import type { Ref } from "preact";
+import type { RefObject } from "preact";
 import { useLayoutEffect, useRef, useState } from "preact/hooks";
 
 import { Send } from "./icons.tsx";
@@ -21,7 +21,7 @@ export interface ComposerProps {
   typed?: () => void;
   /** Keeps what is not sent yet while the composer is away. */
   draft?: { text: string };
-  field?: Ref<HTMLTextAreaElement>;
+  field?: RefObject<HTMLTextAreaElement | null>;
 }
 
 function problemOf(text: string): string | undefined {
@@ -34,10 +34,11 @@ function problemOf(text: string): string | undefined {
 }
 
 export function Composer(props: ComposerProps) {
-  const { label, placeholder, send, typed, draft, field } = props;
+  const { label, placeholder, send, typed, draft } = props;
   const [text, setText] = useState(draft?.text ?? "");
   const [failure, setFailure] = useState<string>();
-  const area = useRef<HTMLTextAreaElement>(null);
+  const own = useRef<HTMLTextAreaElement>(null);
+  const area = props.field ?? own;
 
   useLayoutEffect(() => {
     const element = area.current;
@@ -78,11 +79,7 @@ export function Composer(props: ComposerProps) {
     >
       <div class="box">
         <textarea
-          ref={(element) => {
-            area.current = element;
-            if (typeof field === "function") field(element);
-            else if (field) field.current = element;
-          }}
+          ref={area}
           rows={1}
           aria-label={label}
           placeholder={placeholder}

@@ -63,7 +63,7 @@ function Entry(props: {
   block: number | undefined;
   first: boolean;
   last: boolean;
-  byline: string;
+  byline: string | undefined;
   speaker: string;
 }) {
   const { message, block, first, last, byline, speaker } = props;
@@ -80,7 +80,7 @@ function Entry(props: {
       data-state={message.delivery}
       data-block={block}
     >
-      {first && byline !== "" && <span class="byline">{byline}</span>}
+      {first && byline && <span class="byline">{byline}</span>}
       {message.text !== "" && (
         <div class="bubble">
           <span class="hidden">{`${speaker}: `}</span>
@@ -103,7 +103,7 @@ function Entry(props: {
 export interface ThreadProps {
   messages: readonly Message[];
   /** Shown above a group where it is not empty. */
-  byline: (message: Message) => string;
+  byline?: (message: Message) => string;
   /** Said by screen readers before a message. */
   speaker: (message: Message) => string;
   label: string;
@@ -171,7 +171,7 @@ export function Thread(props: ThreadProps) {
                   block={newDay ? undefined : block}
                   first={newDay || !sameGroup(before, message)}
                   last={!sameGroup(message, after)}
-                  byline={byline(message)}
+                  byline={byline?.(message)}
                   speaker={speaker(message)}
                 />
               </Fragment>

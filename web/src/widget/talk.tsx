@@ -109,7 +109,6 @@ export function Talk(props: {
         <Thread
           messages={chat.messages}
           label={words.conversation}
-          byline={() => ""}
           speaker={(m: Message) => (m.mine ? words.you : speaker)}
           intro={<Greeting speaker={speaker} text={greeting} />}
           outro={
