@@ -197,9 +197,8 @@ function talk(): void {
     await phone.showsExactly(await tab.texts());
     assert.equal(await phone.safetyNumber(), await tab.safetyNumber());
     const shown = (await phone.safetyNumber()).replace(/\D/g, "");
-    const [picture = ""] = await inbox.page.locator(".qr path").evaluateAll(
-      (all) => all.map((e) => e.getAttribute("d") ?? ""));
-    assert.equal(digitsOf(picture), shown);
+    assert.equal(digitsOf(await inbox.safetyPicture()), shown);
+    assert.equal(digitsOf(await phone.safetyPicture()), shown);
 
     await phone.write("And now from the phone");
     await phone.sees("And now from the phone", "Sent", "Delivered");

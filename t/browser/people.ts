@@ -5,6 +5,7 @@ import { isDeepStrictEqual } from "node:util";
 
 import type { Page } from "playwright-core";
 
+import { assertAccessible } from "./axe.ts";
 import { until } from "./browser.ts";
 import type { Part, Tab } from "./driver.ts";
 
@@ -116,6 +117,15 @@ export class Visitor<P extends Tab = Page> extends Talking<P> {
     const label = await this.panel.locator(".safety").getAttribute("aria-label");
     await this.lock.click();
     return label ?? "";
+  }
+
+  /** Its QR code, as the path of what is dark; the page is checked too. */
+  async safetyPicture(): Promise<string> {
+    await this.lock.click();
+    const path = await this.panel.locator(".qr path").getAttribute("d");
+    await assertAccessible(this.page, "the page of the safety number");
+    await this.lock.click();
+    return path ?? "";
   }
 }
 
@@ -236,5 +246,11 @@ export class Customer<P extends Tab = Page> extends Talking<P> {
     const number = this.page.locator(".details .safety");
 
     return (await number.getAttribute("aria-label")) ?? "";
+  }
+
+  async safetyPicture(): Promise<string> {
+    const path = this.page.locator(".details .qr path");
+
+    return (await path.getAttribute("d")) ?? "";
   }
 }

@@ -111,8 +111,9 @@ function Notes({ inbox, begin }: { inbox: Inbox; begin: Begin }) {
           <AlarmBox
             alarm={inbox.alarm}
             words={customerAlarms[inbox.alarm.code as CustomerAlarm]}
-            detail
-          />
+          >
+            <p class="detail">{inbox.alarm.detail}</p>
+          </AlarmBox>
           {inbox.alarm.code === "device-removed" && (
             <PasswordForm
               inbox={inbox}

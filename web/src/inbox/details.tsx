@@ -2,10 +2,9 @@
 
 import type { Conversation } from "../client/types.ts";
 import { Back, Close, Save } from "../ui/icons.tsx";
-import { SafetyNumber } from "../ui/parts.tsx";
+import { SafetyCode, SafetyNumber } from "../ui/parts.tsx";
 import { Block, Done, Trash } from "./icons.tsx";
 import { visitorName } from "./names.ts";
-import { QrCode } from "./qr.tsx";
 import { isOther } from "./release.ts";
 import { saveText } from "./save.ts";
 import { transcript } from "./transcript.ts";
@@ -22,11 +21,7 @@ function Safety({ conversation }: { conversation: Conversation }) {
     <section>
       <h2>Safety number</h2>
       <SafetyNumber number={conversation.safetyNumber} />
-      <QrCode
-        text={conversation.safetyNumber.replaceAll(" ", "")}
-        label="The safety number as a QR code"
-        digits
-      />
+      <SafetyCode number={conversation.safetyNumber} />
       <p class="note">
         {name} sees the same number behind the lock of the chat. If you compare
         them, by phone for example, and they are equal, nobody is in between.

@@ -1,15 +1,13 @@
-// QR codes: the recovery kit, and the digits of a safety number.
+// The recovery kit as a QR code.  A safety number has one of its own: see
+// ../ui/qr.ts.
 
 import qrcode from "qrcode-generator";
 import { useMemo } from "preact/hooks";
 
-/** digits: the text has nothing else, which makes a code of 30 the smallest
- * that there is. */
-export function QrCode(props: { text: string; label: string; digits?: boolean }) {
-  const { text, label, digits = false } = props;
+export function QrCode({ text, label }: { text: string; label: string }) {
   const { size, path } = useMemo(() => {
-    const code = digits ? qrcode(1, "M") : qrcode(0, "L");
-    code.addData(text, digits ? "Numeric" : "Byte");
+    const code = qrcode(0, "L");
+    code.addData(text, "Byte");
     code.make();
 
     const count = code.getModuleCount();
@@ -20,7 +18,7 @@ export function QrCode(props: { text: string; label: string; digits?: boolean })
       }
     }
     return { size: count, path: squares };
-  }, [text, digits]);
+  }, [text]);
 
   // Four modules of quiet around it, as the standard asks.
   return (

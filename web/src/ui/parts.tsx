@@ -1,10 +1,12 @@
 // Small parts that both faces use.
 
+import type { ComponentChildren } from "preact";
 import { useEffect, useReducer, useRef } from "preact/hooks";
 
 import type { Alarm, Link, Subscribe } from "../client/types.ts";
 import { Warning } from "./icons.tsx";
 import { shared } from "./language.ts";
+import { qrPath } from "./qr.ts";
 import type { AlarmWords } from "./words.ts";
 
 /** While changes keep coming, such as the messages of a long absence, a page
@@ -54,7 +56,7 @@ export function useSteadyLink(link: Link): Link {
 export function AlarmBox(props: {
   alarm: Alarm;
   words: AlarmWords;
-  detail?: boolean;
+  children?: ComponentChildren;
 }) {
   const { title, text } = props.words;
 
@@ -64,7 +66,7 @@ export function AlarmBox(props: {
       <div>
         <strong>{title}</strong>
         <p>{text}</p>
-        {props.detail && <p class="detail">{props.alarm.detail}</p>}
+        {props.children}
       </div>
     </div>
   );
@@ -72,6 +74,21 @@ export function AlarmBox(props: {
 
 export function SafetyNumber({ number }: { number: string }) {
   return <Groups label={shared.safetyNumber} groups={number.split(" ")} />;
+}
+
+/** The same for a camera, with four modules of quiet around it. */
+export function SafetyCode({ number }: { number: string }) {
+  return (
+    <svg
+      class="qr"
+      viewBox="-4 -4 29 29"
+      role="img"
+      aria-label={`${shared.safetyNumber}: QR`}
+      shape-rendering="crispEdges"
+    >
+      <path d={qrPath(number.replaceAll(" ", ""))} />
+    </svg>
+  );
 }
 
 /** What is compared, or noted, group by group. */

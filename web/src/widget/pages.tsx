@@ -5,7 +5,7 @@ import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
 
 import type { ClientError } from "../client/errors.ts";
 import type { VisitorChat } from "../client/types.ts";
-import { Groups, SafetyNumber } from "../ui/parts.tsx";
+import { Groups, SafetyCode, SafetyNumber } from "../ui/parts.tsx";
 import { named, words } from "./words/index.ts";
 
 export function Proof({ chat, name }: { chat: VisitorChat; name: string }) {
@@ -17,6 +17,7 @@ export function Proof({ chat, name }: { chat: VisitorChat; name: string }) {
         <>
           <h3>{words.safetyNumber}</h3>
           <SafetyNumber number={chat.safetyNumber} />
+          <SafetyCode number={chat.safetyNumber} />
           <p class="hint">{named(words.safetyCompare, name)}</p>
         </>
       )}
