@@ -148,7 +148,8 @@ export const defences = {
     `<span class="said" dir="auto">
             {linked(inert(message.text))}
           </span>`,
-    `<span class="said" ref={(e) => void (e && (e.innerHTML = message.text))} />`),
+    // The widget's Preact knows refs that are objects alone.
+    `<span class="said" ref={{ set current(e) { if (e) e.innerHTML = message.text; } }} />`),
   "inbox-text": {
     what: "what visitors write reaches the inbox as text alone, and the page's own policy lets nothing else run",
     edits: [
