@@ -4,7 +4,7 @@
 #
 #   bench/growth.sh [messages [sessions [shops [beside]]]]
 #
-# RATE=n: messages a second while something else goes on, 5000 if not set.
+# RATE=n: messages a second while something else goes on, 2000 if not set.
 # beside: measures nothing but what STORED takes while something else goes on.
 #
 # Ten million messages take about 11 GB under build/ while it runs, and some
