@@ -11,6 +11,9 @@
 #include "../../ngx_module/ngx_http_sealchat_record.c"
 #include "../../ngx_module/ngx_http_sealchat_stream.c"
 
+/* The corpus says HELLO with this version, or none of it gets any further. */
+_Static_assert(SC_LINK_VERSION == 2, "write the new version into the corpus");
+
 #define INPUT     (256 * 1024)   /* as a link has */
 #define SESSIONS  16u
 

@@ -32,6 +32,9 @@ static void fuzz_close(uv_handle_t *handle, uv_close_cb done);
 #include "../../sidecar/link.c"
 #include "../../sidecar/map.c"
 
+/* The corpus says HELLO with this version, or none of it gets any further. */
+_Static_assert(SC_LINK_VERSION == 2, "write the new version into the corpus");
+
 #define STREAM_IDS  16u
 
 static struct sc_service service;
