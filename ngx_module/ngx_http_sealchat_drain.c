@@ -8,7 +8,13 @@
 #include "ngx_http_sealchat_status.h"
 
 
-#define NGX_HTTP_SEALCHAT_RETRY_AFTER  1000
+/*
+ * ms.  Workers are told to leave one after the other: who comes back sooner
+ * than the last one hears of it may be let in by that one, only to leave again
+ */
+
+#define NGX_HTTP_SEALCHAT_RETRY_AFTER  250
+#define NGX_HTTP_SEALCHAT_RETRY_WITHIN 1000
 
 
 static ngx_msec_t ngx_http_sealchat_drain_wait(ngx_msec_t window);
@@ -110,8 +116,9 @@ ngx_http_sealchat_drain_close(ngx_http_sealchat_session_t *s)
     u_char  *p, reason[sizeof("retry-after-ms=") + NGX_INT_T_LEN];
 
     p = ngx_sprintf(reason, "retry-after-ms=%M",
-                    (ngx_msec_t) ngx_random()
-                    % NGX_HTTP_SEALCHAT_RETRY_AFTER);
+                    NGX_HTTP_SEALCHAT_RETRY_AFTER
+                    + (ngx_msec_t) ngx_random()
+                      % NGX_HTTP_SEALCHAT_RETRY_WITHIN);
 
     ngx_http_sealchat_session_close(s, WS_CLOSE_RESTART, reason, p - reason);
 }

@@ -78,7 +78,8 @@ peak_to_even(const struct schedule *schedule)
     }
 
     closes = ratio(most, schedule->all, window * 10.0);
-    returns = ratio(sockets_back_peak(), sockets_back(), window);
+    returns = ratio(sockets_back_peak(),
+                    sockets_back() + sockets_back_again(), window);
     printf("# closes %.2f, returns %.2f times the even rate\n", closes,
            returns);
 
@@ -123,7 +124,11 @@ begin(void)
           "every session has begun");
 }
 
-/* Messages are written all through the window. */
+/*
+ * Messages are written all through the window.  Old workers hear one after
+ * the other that they are to leave, so that one of them may let in whom the
+ * other has closed: on a machine without time for them, some.
+ */
 static void
 reload(void)
 {
@@ -142,7 +147,11 @@ reload(void)
            (double) (clock_ms() - start) / 1000);
     check(sockets_run(old_workers_are_gone, PATIENCE),
           "the old workers are gone");
-    check(sockets_back() == sockets_n(), "nobody had to twice");
+    printf("# %u came back again\n", sockets_back_again());
+    if (!control) {
+        check(sockets_back_again() <= sockets_n() / 100,
+              "hardly anybody had to twice");
+    }
     check(sockets_disconnected() == 0, "nobody was closed without a hint");
 }
 
@@ -237,7 +246,7 @@ main(int argc, char **argv)
     alerts = site_log(note_schedule, &schedule);
     check(alerts == 0, "and has nothing alarming to say");
     peak = peak_to_even(&schedule);
-    check(schedule.all == n && (peak > 2) == control,
+    check(schedule.all >= n && (peak > 2) == control,
           control ? "without a drain they leave at once"
                   : "at twice the even rate at most");
     read_all_back();

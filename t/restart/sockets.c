@@ -21,6 +21,7 @@ struct socket {
     struct conn *conn;
     int          wants_out;
     uint64_t     back_at;            /* 0: it is connected, or lost */
+    int          was_back;
 };
 
 static struct socket *sockets;
@@ -30,7 +31,8 @@ static const char    *port;
 
 static struct {
     uint64_t since;                  /* 0: nobody comes back */
-    unsigned all;
+    unsigned all;                    /* that came back, */
+    unsigned again;                  /* and not for the first time */
     unsigned in[SECONDS];            /* each second */
 } back;
 
@@ -116,6 +118,10 @@ sockets_n(void)
 void
 sockets_come_back(void)
 {
+    for (unsigned i = 0; i < n_sockets; i++) {
+        sockets[i].was_back = 0;
+    }
+
     memset(&back, 0, sizeof(back));
     back.since = clock_ms();
 }
@@ -124,6 +130,12 @@ unsigned
 sockets_back(void)
 {
     return back.all;
+}
+
+unsigned
+sockets_back_again(void)
+{
+    return back.again;
 }
 
 unsigned
@@ -165,7 +177,9 @@ return_one(struct socket *s)
     s->back_at = 0;
     ws_close(s->ws);
     connect_one(s);
-    back.all++;
+    back.again += (unsigned) s->was_back;
+    back.all += !s->was_back;
+    s->was_back = 1;
     assert_true(second < SECONDS);
     back.in[second]++;
 }

@@ -18,6 +18,9 @@ unsigned sockets_n(void);
 void     sockets_come_back(void);
 unsigned sockets_back(void);
 
+/* Times that one came back who had been back before. */
+unsigned sockets_back_again(void);
+
 /* Most that came back within one second. */
 unsigned sockets_back_peak(void);
 
