@@ -15,6 +15,8 @@ export interface Run {
   /** The attack ended as it should: failed on the product, succeeded on the
    * control. */
   readonly good: boolean;
+  /** It came to one of its two ends. */
+  readonly ended: boolean;
   readonly saw: string;
   readonly seconds: number;
   /** If not: why. */

@@ -141,13 +141,18 @@ async function firstLeftOut(scene: Scene): Promise<Ending> {
   const desk = await scene.desk();
   const first = `Do not send it before Friday. ${Date.now()}`;
   const second = `And thank you for asking. ${Date.now()}`;
+  const { inbox } = scene.lane.colleague;
+  const before = new Set(inbox.conversations.map(({ sid }) => sid));
   let hidden = "";
   scene.play({
     page: "chat",
     toClient: hiding((e) => {
-      if (e.direction !== Direction.toCustomer || e.seq !== 1) return false;
-      hidden ||= toHex(e.sid);
-      return toHex(e.sid) === hidden;
+      const sid = toHex(e.sid);
+      if (e.direction !== Direction.toCustomer || e.seq !== 1 || before.has(sid)) {
+        return false;
+      }
+      hidden ||= sid;
+      return sid === hidden;
     }),
   });
   const chat = await scene.nodeVisitor();

@@ -117,13 +117,16 @@ async function dropped(scene: Scene): Promise<Ending> {
   const { visitor, sid } = await talking(
     scene, "Shall I send it back?", "One moment, we will look.");
   const { inbox } = scene.lane.colleague;
+  const key = (envelope: Uint8Array) => toHex(envelope.slice(-64));
+  // These the page may read again in its history.
+  const before = new Set(scene.record.envelopes.map(key));
   let hidden = "";
   scene.play({
     page: "shop",
     toClient: hiding((e) => {
-      if (e.direction !== Direction.toVisitor) return false;
-      hidden ||= toHex(e.bytes.slice(-64));
-      return toHex(e.bytes.slice(-64)) === hidden;
+      if (before.has(key(e.bytes))) return false;
+      hidden ||= key(e.bytes);
+      return key(e.bytes) === hidden;
     }),
   });
   await inbox.send(sid, "No, please do not.");
