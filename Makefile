@@ -303,12 +303,17 @@ test-long: test-crash-build test-restart-build $(ASAN)/t/unit/test_store_keep ##
 .PHONY: asan
 asan: $(ASAN)/$(SO) $(ASAN)/sealchatd $(ASAN)/sealchatctl
 
+# Two at a time, and what takes longest begins first.
+longest_first = $(2) $(filter-out $(2),$(1))
+
+SLOW_UNITS := throttle resume link store_keep store_delete admin
 UNIT_RUNS := $(addprefix $(ASAN)/,sealchatd sealchatd-brief sealchatctl) \
              $(BUILD)/t/preload/slow_disk.so
 
 .PHONY: test-unit
 test-unit: $(BUILD)/.deps-test $(UNIT) $(REPLAYS) $(UNIT_RUNS) ## C units under sanitizers
-	@t/run-tap $(UNIT) $(REPLAYS)
+	@JOBS=2 t/run-tap $(call longest_first,$(UNIT),$(SLOW_UNITS:%=$(ASAN)/t/unit/test_%)) \
+	    $(REPLAYS)
 
 # Its tickets live for seconds: they are renewed while a test waits.
 $(ASAN)/sealchatd-brief: sidecar/resume.c \
@@ -450,12 +455,13 @@ $(BUILD)/t/preload/%.so: t/preload/%.c | $(BUILD)/.deps-build
 	@mkdir -p $(@D)
 	@$(CC) -std=gnu11 $(CFLAGS) $(WARN) -fPIC -shared $< -o $@ -ldl
 
+SLOW_FILES  := upstreams reload resume pressure limits
 NGINX_TESTS := $(BUILD)/.deps-test $(BUILD)/$(SO) $(TOOLS) $(PRELOAD) \
                $(BUILD)/sealchatd $(BUILD)/sealchatctl $(BUILD)/bench/load
 
 .PHONY: test-nginx
 test-nginx: $(NGINX_TESTS) $(ASAN)/$(SO) ## the module in the real nginx
-	@JOBS=2 t/run-tap t/*.t
+	@JOBS=2 t/run-tap $(call longest_first,$(wildcard t/*.t),$(SLOW_FILES:%=t/%.t))
 
 # Their subject is time and memory, and under valgrind both are others.
 TIMED := disk growth hostile others pressure

@@ -26,6 +26,7 @@ struct sc_change {
     struct sc_live       *customer;   /* NULL: registration */
     uint16_t              tag;
     int                   generation_rose;
+    uint32_t              retry;      /* ms to wait, when put off */
     struct sc_account_set set;        /* points into bytes */
     int                   invited;
     uint8_t               invitation[32];  /* its name, if so */
@@ -110,7 +111,12 @@ change_refuse(struct sc_change *change, enum sc_error_code code,
               const char *why)
 {
     if (!change->stream->closed) {
-        sc_stream_error(change->stream, 1, change->tag, code, why);
+        if (change->retry) {
+            sc_stream_slow_down(change->stream, change->tag, change->retry);
+        } else {
+            sc_stream_error(change->stream, 1, change->tag, code, why);
+        }
+
         sc_stream_challenge(change->stream);
     }
 
@@ -259,7 +265,10 @@ check_register(struct sc_change *change, const char **why)
 
     code = sc_stream_take_challenge(change->stream, challenge);
     if (code == SC_E_NONE) {
-        code = check_set(change, reg.account, reg.roster, reg.wraps, why);
+        change->retry = sc_throttle_registration(change->stream);
+        code = change->retry
+               ? SC_E_SLOW_DOWN
+               : check_set(change, reg.account, reg.roster, reg.wraps, why);
     }
 
     if (code != SC_E_NONE) {

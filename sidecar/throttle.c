@@ -363,6 +363,23 @@ sc_throttle_auth(struct sc_stream *stream, const struct sc_frame_auth *auth,
 }
 
 
+/* --- registrations ------------------------------------------------------- */
+
+uint32_t
+sc_throttle_registration(struct sc_stream *stream)
+{
+    uint32_t retry;
+
+    if (!waits(stream, SC_LIMIT_REGISTRATIONS_ADDRESS, stream->address,
+               &retry))
+    {
+        add(stream, SC_LIMIT_REGISTRATIONS_ADDRESS, stream->address);
+    }
+
+    return retry;
+}
+
+
 /* --- messages ------------------------------------------------------------ */
 
 uint32_t

@@ -31,7 +31,8 @@ struct sc_stream;
     X(SESSIONS_ADDRESS, sessions_address)                                     \
     X(MESSAGES_SESSION, messages_session)                                     \
     X(LOGINS_ADDRESS,   logins_address)                                       \
-    X(LOGINS_ACCOUNT,   logins_account)
+    X(LOGINS_ACCOUNT,   logins_account)                                       \
+    X(REGISTRATIONS_ADDRESS, registrations_address)
 
 #define SC_LIMIT_ENUM(NAME, name) SC_LIMIT_##NAME,
 enum sc_limit_name { SC_LIMITS(SC_LIMIT_ENUM) SC_LIMIT_COUNT };
@@ -79,6 +80,10 @@ enum sc_error_code sc_throttle_auth(struct sc_stream *stream,
 void sc_throttle_new_session(struct sc_stream *stream);
 void sc_throttle_failed_login(struct sc_stream *stream,
                             const struct sc_frame_auth *auth);
+
+/* Somebody registers a customer, in vain or not: counts it before any of it is
+ * verified, and is 0; or ms to wait. */
+uint32_t sc_throttle_registration(struct sc_stream *stream);
 
 /* A visitor sends a message, or leaves spare keys: counts it, and is 0; or ms
  * to wait. */

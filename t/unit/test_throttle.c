@@ -45,8 +45,10 @@ SETUP(sessions, NONE "puzzle_address = none\npuzzle_customer = none\n"
                 "sessions_address = 4/h\nmessages_session = none\n")
 SETUP(messages, NONE "puzzle_address = none\npuzzle_customer = none\n"
                 "sessions_address = none\nmessages_session = 5/m\n")
+SETUP(registrations, NONE "registrations_address = 2/h\n")
 SETUP(off, "[limits]\nenabled = off\npuzzle_address = 1/h\n"
-           "messages_session = 1/h\nlogins_account = 1/h\n")
+           "messages_session = 1/h\nlogins_account = 1/h\n"
+           "registrations_address = 1/h\n")
 SETUP(hard, "[limits]\npuzzle_bits = 17\npuzzle_account = 1/h\n"
             "puzzle_address = 1/h\n")
 SETUP(logins, "[limits]\npuzzle_bits = 6\nlogins_address = 12/h\n"
@@ -83,7 +85,7 @@ take_challenge(struct client *c)
 /* A browser at that address.  Nobody is asked for anything before it says what
  * it wants. */
 static void
-open_from(struct client *c, const char *address)
+open_to(struct client *c, const char *address, const uint8_t cid[32])
 {
     char           text[SC_CID_TEXT + 1];
     struct sc_open open = {
@@ -93,13 +95,19 @@ open_from(struct client *c, const char *address)
     uint8_t payload[SC_OPEN_MAX];
     size_t  n;
 
-    sc_cid_write(text, O.cid);
+    sc_cid_write(text, cid);
     n = sc_open_put(payload, sizeof(payload), &open);
     memset(c, 0, sizeof(*c));
     c->peer = &P;
     c->id = ++P.streams;
     put_record(&P, SC_RECORD_OPEN, 0, 0, c->id, payload, n);
     assert_int_equal(take_challenge(c), 0);
+}
+
+static void
+open_from(struct client *c, const char *address)
+{
+    open_to(c, address, O.cid);
 }
 
 static void
@@ -753,6 +761,70 @@ test_spray(void **state)
                      SC_E_AUTH_FAILED);
 }
 
+/* From that address; its code, 0 for DONE, and whether the challenge that
+ * follows is good for an answer. */
+static uint32_t
+register_from(const char *address)
+{
+    struct sc_frame_error error = { .code = 0 };
+    struct owner          o;
+    struct client         c;
+    struct answer         a;
+
+    owner_make(&o);
+    open_to(&c, address, o.cid);
+    take_salt(&c, &o);
+    wraps_make(&o);
+    owner_sign(&o);
+    ask_register(&c, &o);
+    assert_true(next_frame(&c, &a, PATIENCE));
+    assert_int_equal(a.frame.tag, c.tag);
+    if (a.frame.type == SC_FRAME_ERROR) {
+        assert_true(sc_error_decode(a.frame.body, &error));
+        assert_int_equal(error.retry > 0, error.code == SC_E_SLOW_DOWN);
+    } else {
+        assert_int_equal(a.frame.type, SC_FRAME_DONE);
+    }
+    answer_free(&a);
+    expect_challenge(&c);
+    client_close(&c);
+    return error.code;
+}
+
+/* Refused ones count as well, and other addresses do not. */
+static void
+test_registrations(void **state)
+{
+    struct client c;
+    struct owner  o;
+
+    (void) state;
+
+    assert_int_equal(register_from("192.0.2.1"), 0);
+    owner_make(&o);
+    open_to(&c, "192.0.2.1", o.cid);
+    take_salt(&c, &o);
+    wraps_make(&o);
+    owner_sign(&o);
+    memset(c.challenge, 0, sizeof(c.challenge));
+    ask_register(&c, &o);
+    expect_code(&c, SC_E_AUTH_FAILED);
+    client_close(&c);
+    assert_int_equal(register_from("192.0.2.1"), SC_E_SLOW_DOWN);
+    assert_int_equal(register_from("192.0.2.1"), SC_E_SLOW_DOWN);
+    assert_int_equal(register_from("192.0.2.2"), 0);
+}
+
+static void
+test_registrations_off(void **state)
+{
+    (void) state;
+
+    for (int i = 0; i < 4; i++) {
+        assert_int_equal(register_from("192.0.2.1"), 0);
+    }
+}
+
 /* A flood leaves nothing in the store: a session is there with its first
  * message and not before. */
 static void
@@ -809,7 +881,8 @@ main(void)
         T(still_proven, address),
         T(sessions, sessions), T(messages, messages), T(off, off),
         T(not_too_hard, hard), T(logins, logins), T(unknown_account, logins),
-        T(spray, logins), T(nothing_stored, off)
+        T(spray, logins), T(nothing_stored, off),
+        T(registrations, registrations), T(registrations_off, off)
 #undef T
     };
 

@@ -124,7 +124,7 @@ async function letter(
 async function receive(...letters: Letter[]): Promise<void> {
   for (const [i, { envelope }] of letters.entries()) {
     await transcript.receive(
-      { envelope, position: i + 1, time: Date.now() }, source);
+      [{ envelope, position: i + 1, time: Date.now() }], source);
   }
 }
 

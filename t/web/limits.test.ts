@@ -4,7 +4,7 @@
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 
-import type { Inbox, VisitorChat } from "../../web/src/client/index.ts";
+import { createInbox, type Inbox, type VisitorChat } from "../../web/src/client/index.ts";
 import { nodePlatform } from "../../web/src/client/node.ts";
 import { meets, PASSWORD, People, refusedAs, states, talk, texts } from "./people.ts";
 import * as f from "../../web/src/wire/frames.gen.ts";
@@ -24,6 +24,7 @@ const OFF = [
   "puzzle_address = none", "puzzle_customer = none", "puzzle_account = none",
   "sessions_address = none", "messages_session = none",
   "logins_address = none", "logins_account = none",
+  "registrations_address = none",
 ];
 
 /** Everything off but these. */
@@ -172,6 +173,26 @@ test("a wrong password is put off where it is tried, the right one elsewhere is 
   await refusedAs("too-many", login("192.0.2.1", PASSWORD));
   const device = await login("192.0.2.2", PASSWORD);
   await until("it is connected", () => device.link === "ready");
+  await p.stop();
+});
+
+test("more registrations of an address than its quota are put off, and told when", async () => {
+  const p = await place(only("registrations_address = 1/h"));
+  const register = async (account: string) => {
+    const inbox = createInbox({
+      service: { origin: p.service.origin,
+        url: p.service.url.replace("/sealchat", "/proxied") },
+      platform: nodePlatform({ headers: { "X-Real-IP": "192.0.2.1" } }),
+    });
+    await inbox.start();
+    try {
+      return await inbox.register({ account, password: PASSWORD, suite: 2 });
+    } finally {
+      inbox.close();
+    }
+  };
+  assert.ok((await register("one@example.org")).cid);
+  await refusedAs("too-many", register("two@example.org"));
   await p.stop();
 });
 

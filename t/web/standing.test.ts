@@ -190,7 +190,7 @@ describe("a device that was removed", () => {
     };
     const receive = (sealed: { envelope: Bytes }) =>
       transcript.receive(
-        { envelope: sealed.envelope, position: ++position, time: START }, nothing);
+        [{ envelope: sealed.envelope, position: ++position, time: START }], nothing);
     const shown = () =>
       view.of(toHex(sid)).messages.map((m) => `${m.text}: ${m.mark ?? "fine"}`);
     const records = async () =>

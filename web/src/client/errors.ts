@@ -21,7 +21,7 @@ export type ClientErrorCode =
   | "bad-code" // mistyped, or of no conversation that is left
   | "bad-text" // empty, or above 16 KiB of UTF-8
   | "wrong-credentials" // name, password or Secret Key: not told which
-  | "too-many" // failed attempts from this address: retry says for how long
+  | "too-many" // attempts from this address: retry says for how long
   | "account-taken"
   | "registration-closed"
   | "not-here" // the service does not know this customer

@@ -21,7 +21,9 @@ import { ServiceError, type Stream } from "./stream.ts";
 import type { Source, Transcript } from "./transcript.ts";
 
 const SHORTEST_RETENTION = 7 * 86_400_000;
-const ACK_EVERY = 16;
+/** Messages that are judged, kept and acknowledged together: half of what the
+ * service hands out before it waits. */
+const AT_ONCE = 32;
 const RETRY_FIRST = 1_000;
 const RETRY_MOST = 30_000;
 
@@ -232,14 +234,14 @@ export class Exchange {
       if (handed.position <= seen) break;
       missed.unshift(handed);
     }
-    for (const handed of missed) {
-      await this.#o.transcript.receive(handed, this.#source);
+    while (missed.length) {
+      await this.#o.transcript.receive(missed.splice(0, AT_ONCE), this.#source);
     }
   }
 
   async #readBack(sid: string, count: number): Promise<void> {
     for await (const handed of this.#history(sid)) {
-      await this.#o.transcript.receive(handed, this.#source);
+      await this.#o.transcript.receive([handed], this.#source);
       if (this.#isOwn(handed) && --count === 0) return;
     }
   }
@@ -295,13 +297,10 @@ export class Exchange {
     this.#draining = true;
     try {
       const { stream, transcript } = this.#o;
-      let unacknowledged = 0;
-      for (let f = this.#arrived.shift(); f; f = this.#arrived.shift()) {
-        await transcript.receive(handedOf(f), this.#source);
-        if (++unacknowledged === ACK_EVERY || !this.#arrived.length) {
-          ask.ack(stream, f.position);
-          unacknowledged = 0;
-        }
+      while (this.#arrived.length) {
+        const some = this.#arrived.splice(0, AT_ONCE);
+        await transcript.receive(some.map(handedOf), this.#source);
+        ask.ack(stream, some.at(-1)!.position);
       }
       await this.#fillGaps();
     } finally {
@@ -320,7 +319,7 @@ export class Exchange {
       let found = false;
       const shown = new Map<string, number>();
       for await (const handed of this.#history(sid)) {
-        await transcript.receive(handed, this.#source);
+        await transcript.receive([handed], this.#source);
         const envelope = decodeEnvelope(handed.envelope);
         if (!envelope) continue;
         const sender = toHex(envelope.signkeyId);

@@ -368,31 +368,38 @@ export class Transcript {
     return false;
   }
 
-  /** Judges and persists one message that the service hands out; only then may
-   * it be acknowledged. */
-  async receive(handed: Handed, source: Source): Promise<void> {
-    const envelope = decodeEnvelope(handed.envelope);
+  /** Judges and persists messages that the service hands out, those of a
+   * session at once; only then may they be acknowledged. */
+  async receive(handed: readonly Handed[], source: Source): Promise<void> {
     const { party } = this.#o;
-    if (
-      !envelope ||
-      envelope.type !== EnvelopeType.stored ||
-      !equal(envelope.cid, party.cid)
-    ) {
-      this.dropped++;
-      return;
-    }
-    const sid = toHex(envelope.sid);
-    await this.#locked(sid, async (batch) => {
-      const wanted =
-        party.side === "visitor"
-          ? await batch.get(keys.session(sid))
-          : !(await batch.get(keys.ended(sid)));
-      if (!wanted) {
+    const bySession = new Map<string, [Envelope, Handed][]>();
+    for (const one of handed) {
+      const envelope = decodeEnvelope(one.envelope);
+      if (
+        !envelope ||
+        envelope.type !== EnvelopeType.stored ||
+        !equal(envelope.cid, party.cid)
+      ) {
         this.dropped++;
-        return;
+        continue;
       }
-      await this.#receive(batch, envelope, handed, source);
-    });
+      const sid = toHex(envelope.sid);
+      const some = bySession.get(sid) ?? [];
+      bySession.set(sid, some);
+      some.push([envelope, one]);
+    }
+    for (const [sid, some] of bySession) {
+      await this.#locked(sid, async (batch) => {
+        const wanted =
+          party.side === "visitor"
+            ? await batch.get(keys.session(sid))
+            : !(await batch.get(keys.ended(sid)));
+        for (const [envelope, one] of some) {
+          if (wanted) await this.#receive(batch, envelope, one, source);
+          else this.dropped++;
+        }
+      });
+    }
   }
 
   /** The id of what was kept. */
@@ -486,7 +493,7 @@ export class Transcript {
   /** Judges again what waited for a key, roster or hello. */
   async retryHeld(source: Source): Promise<void> {
     const held = await this.#o.storage.list(keys.allHeld);
-    for (const [, value] of held) await this.receive(value as Held, source);
+    await this.receive(held.map(([, value]) => value as Held), source);
   }
 
   /** Where a genuine message stands in its sender's chain and in the graph. */

@@ -20,7 +20,7 @@ const failures: Record<ClientErrorCode, string> = {
   "wrong-credentials":
     "The account, password, Secret Key or chat code is not right. Compare them with your recovery kit; which one differs is not told to anybody.",
   "too-many":
-    "Too many attempts from this network have failed. Nothing is locked: your devices go on, and from another network you can log in at once.",
+    "Too many attempts came from this network. Nothing is locked: your devices go on, and from another network you can go on at once.",
   "account-taken": "This account name is taken. Choose another one.",
   "registration-closed":
     "This service takes no new account without an invitation that holds. If you have one, enter it; otherwise ask whoever runs the service.",
