@@ -28,6 +28,9 @@
 #define WRITE_SECONDS  60      /* for its reader to take a line */
 #define STOP_SECONDS   1       /* for all of them, when the service stops */
 
+/* How long to leave those waiting that cannot be taken, ms. */
+#define RETRY_MS       500u
+
 struct call {
     struct call  *next;
     void        (*fn)(struct sc_service *service, void *data);
@@ -48,6 +51,7 @@ struct sc_admin {
     struct sc_service *service;
     struct sc_socket   listener;
     uv_poll_t          poll;
+    uv_timer_t         retry;       /* after accepting failed */
     uv_async_t         async;
     unsigned           handles;     /* to be closed */
 
@@ -503,6 +507,23 @@ serve(struct sc_admin *admin, int fd)
 
 
 static void
+on_retry(uv_timer_t *retry);
+
+
+/* Whoever waits in the backlog makes the socket readable for as long as there
+ * is no descriptor: the loop would do nothing else. */
+static void
+put_off(struct sc_admin *admin, const char *why)
+{
+    admin->service->metrics.accepts_failed++;
+    sc_log(SC_LOG_ERROR, "admin: accept: %s; trying again", why);
+
+    uv_poll_stop(&admin->poll);
+    uv_timer_start(&admin->retry, on_retry, RETRY_MS, 0);
+}
+
+
+static void
 on_readable(uv_poll_t *poll, int status, int events)
 {
     struct sc_admin *admin = poll->data;
@@ -520,9 +541,17 @@ on_readable(uv_poll_t *poll, int status, int events)
     if (status < 0 || (errno != EAGAIN && errno != EINTR
                        && errno != ECONNABORTED))
     {
-        sc_log(SC_LOG_ERROR, "admin: accept: %s",
-               status < 0 ? uv_strerror(status) : strerror(errno));
+        put_off(admin, status < 0 ? uv_strerror(status) : strerror(errno));
     }
+}
+
+
+static void
+on_retry(uv_timer_t *retry)
+{
+    struct sc_admin *admin = retry->data;
+
+    uv_poll_start(&admin->poll, UV_READABLE, on_readable);
 }
 
 
@@ -556,8 +585,9 @@ sc_admin_start(struct sc_service *service, char *why, size_t why_size)
 
     uv_async_init(&service->loop, &admin->async, on_async);
     uv_poll_init(&service->loop, &admin->poll, admin->listener.fd);
-    admin->async.data = admin->poll.data = admin;
-    admin->handles = 2;
+    uv_timer_init(&service->loop, &admin->retry);
+    admin->async.data = admin->poll.data = admin->retry.data = admin;
+    admin->handles = 3;
     uv_poll_start(&admin->poll, UV_READABLE, on_readable);
     service->admin = admin;
 
@@ -576,6 +606,7 @@ sc_admin_stop(struct sc_service *service)
     }
 
     uv_poll_stop(&admin->poll);
+    uv_timer_stop(&admin->retry);
 
     uv_mutex_lock(&admin->lock);
     admin->stopping = 1;
@@ -663,5 +694,6 @@ sc_admin_end(struct sc_service *service)
 
     service->admin = NULL;
     uv_close((uv_handle_t *) &admin->poll, on_closed);
+    uv_close((uv_handle_t *) &admin->retry, on_closed);
     uv_close((uv_handle_t *) &admin->async, on_closed);
 }
