@@ -8,6 +8,7 @@ import { before, beforeEach, describe, test } from "node:test";
 import { AlarmError } from "../../web/src/client/alarm.ts";
 import type { Party } from "../../web/src/client/judge.ts";
 import { nodePlatform } from "../../web/src/client/node.ts";
+import type { Storage } from "../../web/src/client/platform.ts";
 import { keys, type MessageRecord } from "../../web/src/client/records.ts";
 import { Rosters, type RosterSource } from "../../web/src/client/roster.ts";
 import { Transcript } from "../../web/src/client/transcript.ts";
@@ -21,6 +22,8 @@ import { encodeHello } from "../../web/src/wire/hello.ts";
 import { encodeRoster } from "../../web/src/wire/roster.ts";
 
 const DAY = 86_400_000;
+/** Many more than any of these needs. */
+const READS_MOST = 20_000;
 
 let identity: SigningKey;
 let own: SigningKey;
@@ -34,6 +37,8 @@ let first: Bytes;
 let second: Bytes;
 let hello: Bytes;
 
+/** Of the storage, since the test began. */
+let reads = 0;
 let rosters: Rosters;
 let transcript: Transcript;
 let record: (id: Bytes) => Promise<MessageRecord | undefined>;
@@ -80,7 +85,15 @@ before(async () => {
 
 beforeEach(async () => {
   const platform = nodePlatform();
-  const storage = await platform.open("inbox");
+  const kept = await platform.open("inbox");
+  const storage: Storage = {
+    ...kept,
+    get(key) {
+      if (++reads > READS_MOST) throw new Error("reads without an end");
+      return kept.get(key);
+    },
+  };
+  reads = 0;
   rosters = new Rosters(storage, cid);
   await rosters.present(second, source);
   const party: Party = {
@@ -172,6 +185,22 @@ describe("a removed device's message", () => {
     assert.equal((await record(naming.id))?.accepted, true);
     assert.equal((await record(its.id))?.accepted, true);
   });
+});
+
+test("a removed device's web of messages is looked at once, not once for each way", async () => {
+  // Each names up to nine before it: of ways from the last to the first there
+  // are millions.
+  const its: Letter[] = [];
+  for (let seq = 1; seq <= 24; seq++) {
+    const ids = its.map(({ id }) => id);
+    its.push(await letter(
+      removed, seq, ids.at(-1) ?? ZERO_ID, ids.slice(0, -1).slice(-8)));
+  }
+  const naming = await letter(visitor, 1, ZERO_ID, [its.at(-1)!.id]);
+  await receive(...its, naming);
+  for (const { id } of [...its, naming]) {
+    assert.equal((await record(id))?.accepted, true);
+  }
 });
 
 test("another roster of the pinned version is an alarm", async () => {

@@ -7,7 +7,7 @@ import {
   decodeDeleted, decodeDeliver, decodeSignalled,
   E_NOT_FOUND, E_QUOTA_FULL, E_REPLY_FIRST, E_SEQ_CONFLICT, E_SEQ_GAP,
   E_SEQ_OLD, E_SESSION_BLOCKED, E_SESSION_DELETED, E_SLOW_DOWN,
-  E_STORAGE_FULL, E_UNKNOWN_ROSTER,
+  E_STORAGE_FULL, E_UNKNOWN_ROSTER, E_UNKNOWN_SESSION,
   type DeliverFrame, type ReadyFrame,
 } from "../wire/frames.gen.ts";
 import { AlarmError } from "./alarm.ts";
@@ -311,26 +311,29 @@ export class Exchange {
 
   /** Looks for missing ancestors in the history; once for each set of them. */
   async #fillGaps(): Promise<void> {
-    const { transcript, platform } = this.#o;
-    for (const [sid, missing] of await transcript.missing()) {
+    for (const [sid, missing] of await this.#o.transcript.missing()) {
       const wanted = [...missing].sort().join();
       if (this.#searched.get(sid) === wanted) continue;
       this.#searched.set(sid, wanted);
-      let found = false;
-      const shown = new Map<string, number>();
-      for await (const handed of this.#history(sid)) {
-        await transcript.receive([handed], this.#source);
-        const envelope = decodeEnvelope(handed.envelope);
-        if (!envelope) continue;
-        const sender = toHex(envelope.signkeyId);
-        shown.set(sender, Math.min(envelope.seq, shown.get(sender) ?? Infinity));
-        found = !(await transcript.missing()).has(sid);
-        if (found) break;
-      }
-      if (found) continue;
-      await transcript.excuseBeginning(
-        sid, platform.now() - SHORTEST_RETENTION, shown);
+      // Where nothing is left to look in, the gap stays.
+      await this.#fillGap(sid).catch(
+        ask.ignoring(E_SESSION_DELETED, E_UNKNOWN_SESSION));
     }
+  }
+
+  async #fillGap(sid: string): Promise<void> {
+    const { transcript, platform } = this.#o;
+    const shown = new Map<string, number>();
+    for await (const handed of this.#history(sid)) {
+      await transcript.receive([handed], this.#source);
+      const envelope = decodeEnvelope(handed.envelope);
+      if (!envelope) continue;
+      const sender = toHex(envelope.signkeyId);
+      shown.set(sender, Math.min(envelope.seq, shown.get(sender) ?? Infinity));
+      if (!(await transcript.missing()).has(sid)) return;
+    }
+    await transcript.excuseBeginning(
+      sid, platform.now() - SHORTEST_RETENTION, shown);
   }
 }
 
