@@ -172,7 +172,7 @@ forget_stream(struct conn *conn)
 static void
 return_one(struct socket *s)
 {
-    uint64_t now = clock_ms(), second = (now - back.since) / 1000;
+    uint64_t second = (s->back_at - back.since) / 1000;
 
     s->back_at = 0;
     ws_close(s->ws);

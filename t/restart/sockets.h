@@ -21,7 +21,8 @@ unsigned sockets_back(void);
 /* Times that one came back who had been back before. */
 unsigned sockets_back_again(void);
 
-/* Most that came back within one second. */
+/* Most that came back within one second of those in which they were due: how
+ * late this process is does not count. */
 unsigned sockets_back_peak(void);
 
 /* Goes on until done() says so or ms have passed; whether it did. */
