@@ -236,9 +236,10 @@ struct sc_op {
          * Their positions are not given out again.
          *
          * by_session: asked for by its own key, which may delete it before
-         * its first message; STORAGE_FULL then as for messages.  Otherwise
-         * UNKNOWN_SESSION if it never was; NOT_HERE as above.  One that was
-         * deleted before: no error.
+         * its first message; STORAGE_FULL then as for messages, and
+         * SESSION_BLOCKED while it is blocked.  Otherwise UNKNOWN_SESSION if it
+         * never was; NOT_HERE as above.  One that was deleted before: no
+         * error.
          */
         struct {
             uint64_t        customer;
@@ -326,8 +327,8 @@ struct sc_op {
          * session, which takes the place of the one before and ends with the
          * session.  name: 32 bytes by which it is found; CONFLICT if another
          * session of the customer has that name.  UNKNOWN_SESSION,
-         * SESSION_DELETED, NOT_HERE as above; STORAGE_FULL as for messages;
-         * TOO_LARGE beyond SC_SPARE_MAX.
+         * SESSION_DELETED, SESSION_BLOCKED, NOT_HERE as above; STORAGE_FULL as
+         * for messages; TOO_LARGE beyond SC_SPARE_MAX.
          */
         struct {
             uint64_t        customer;

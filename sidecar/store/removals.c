@@ -91,6 +91,10 @@ sc_delete(struct sc_apply *apply, struct sc_op *op)
         return SC_E_UNKNOWN_SESSION;
     }
 
+    if (session != NULL && op->remove.by_session && sc_hot_blocked(session)) {
+        return SC_E_SESSION_BLOCKED;
+    }
+
     /* Anybody may begin sessions to delete: of nothing a tombstone is left. */
     if (session == NULL && sc_room_take(apply, op) != SC_E_NONE) {
         return SC_E_STORAGE_FULL;

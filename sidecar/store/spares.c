@@ -64,7 +64,8 @@ check_session(struct sc_apply *apply, const struct sc_op *op)
     session = sc_load_session(apply->store, apply->txn, customer,
                               op->spare.sid);
     if (session != NULL) {
-        return sc_hot_ended(session) ? SC_E_SESSION_DELETED : SC_E_NONE;
+        return sc_hot_ended(session) ? SC_E_SESSION_DELETED
+               : sc_hot_blocked(session) ? SC_E_SESSION_BLOCKED : SC_E_NONE;
     }
 
     return sc_deleted(apply->txn, op->spare.customer, op->spare.sid)

@@ -619,6 +619,12 @@ do_delete(struct sc_store *store, struct sc_op *op)
         session = session_new(customer, op->remove.sid);
     }
 
+    if (session->blocked && !session->deleted && op->remove.by_session
+        && !bug("the blocked delete"))
+    {
+        return SC_E_SESSION_BLOCKED;
+    }
+
     op->remove.repeated = session->deleted;
     session->deleted = 1;
     if (bug("gives positions out again") && customer->n_messages
@@ -674,6 +680,10 @@ do_spare(struct sc_store *store, const struct sc_op *op)
 
     if (session->deleted) {
         return SC_E_SESSION_DELETED;
+    }
+
+    if (session->blocked && !bug("the blocked leave keys")) {
+        return SC_E_SESSION_BLOCKED;
     }
 
     if (op->spare.sealed.n > SC_SPARE_MAX) {

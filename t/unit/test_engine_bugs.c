@@ -44,6 +44,8 @@ static const struct {
     { "gives positions out again", "test_store_delete", "test_delete" },
     { "the blocked go on", "test_store_delete", "test_block" },
     { "blocked for ever", "test_store_delete", "test_block" },
+    { "the blocked delete", "test_store_spare", "test_blocked" },
+    { "the blocked leave keys", "test_store_spare", "test_blocked" },
     { "spare keys swapped", "test_store_spare", "test_names" },
     { "the first spare keys stay", "test_store_spare", "test_spare" },
     { "spare keys outlive their session", "test_store_spare", "test_ends" },

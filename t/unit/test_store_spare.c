@@ -159,6 +159,57 @@ test_ends(void **state)
     }
 }
 
+/* A visitor may have asked for both before it hears of the block, and be in
+ * the same list. */
+static void
+test_blocked(void **state)
+{
+    static uint8_t sealed[16] = { 8 };
+
+    struct fixture *f = *state;
+    struct chat     visitor;
+    struct sc_op    block = { .kind = SC_OP_BLOCK };
+    struct sc_op    spare = { .kind = SC_OP_SPARE };
+    struct sc_op    end = { .kind = SC_OP_DELETE };
+    uint64_t        number = register_customer(f, 1);
+
+    chat_init(&visitor, number, 1, 0);
+    (void) send_next(f, &visitor);
+    assert_int_equal(put(f, &visitor, 1, 7, 16), SC_E_NONE);
+
+    block.block.customer = spare.spare.customer = end.remove.customer = number;
+    block.block.sid = spare.spare.sid = end.remove.sid = visitor.sid;
+    block.block.blocked = 1;
+    spare.spare.name = name_of('x', 2);
+    spare.spare.sealed = (struct sc_bytes) { sealed, sizeof(sealed) };
+    end.remove.by_session = 1;
+    block.next = &spare;
+    spare.next = &end;
+
+    assert_int_equal(sc_store_apply(f->store, &block, f->why, WHY), 0);
+    assert_int_equal(block.error, SC_E_NONE);
+    assert_int_equal(spare.error, SC_E_SESSION_BLOCKED);
+    assert_int_equal(end.error, SC_E_SESSION_BLOCKED);
+
+    TWICE(f) {
+        assert_int_equal(put(f, &visitor, 2, 8, 16), SC_E_SESSION_BLOCKED);
+        assert_int_equal(delete_session(f, &visitor), SC_E_SESSION_BLOCKED);
+        assert_spare(f, number, 1, 7, 16);
+        assert_spare(f, number, 2, 0, 0);
+    }
+
+    block.next = NULL;
+    block.block.blocked = 0;
+    assert_int_equal(apply_one(f, &block), SC_E_NONE);
+    TWICE(f) {
+        assert_int_equal(put(f, &visitor, 2, 8, 16), SC_E_NONE);
+    }
+    assert_int_equal(delete_session(f, &visitor), SC_E_NONE);
+    TWICE(f) {
+        assert_spare(f, number, 2, 0, 0);
+    }
+}
+
 static unsigned
 rows(struct fixture *f, enum sc_db_name name)
 {
@@ -283,6 +334,7 @@ main(void)
         STORE_TEST(test_spare),
         STORE_TEST(test_names),
         STORE_TEST(test_ends),
+        STORE_TEST(test_blocked),
     };
     const struct CMUnitTest lmdb_tests[] = {
         STORE_TEST(test_rows),
