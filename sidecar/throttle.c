@@ -181,16 +181,21 @@ bits_of(unsigned base, unsigned more, unsigned times)
 }
 
 
-/* Whether the challenge's puzzle was solved; else asks for one. */
+/*
+ * Whether the challenge's puzzle was solved; else asks for one, times as hard.
+ * What was asked may be easier than what would be asked now, but not than any
+ * of its kind: it was asked of somebody in another role, then.
+ */
 static enum sc_error_code
 ask(struct sc_stream *stream, const struct sc_frame_auth *auth,
-    const uint8_t challenge[32], unsigned asked, unsigned bits,
-    enum sc_limit_name name)
+    const uint8_t challenge[32], unsigned asked, unsigned more,
+    unsigned times, enum sc_limit_name name)
 {
     struct sc_limited *limited = &stream->service->metrics.limited;
+    unsigned           base = stream->service->config->limits.puzzle_bits;
 
-    if (asked && sc_puzzle_solved(challenge, auth->subject, auth->puzzle,
-                                  asked))
+    if (asked >= bits_of(base, more, 1)
+        && sc_puzzle_solved(challenge, auth->subject, auth->puzzle, asked))
     {
         limited->solved++;
         return SC_E_NONE;
@@ -198,7 +203,7 @@ ask(struct sc_stream *stream, const struct sc_frame_auth *auth,
 
     limited->unsolved += asked != 0;
     note(stream, name);
-    stream->puzzle = (uint8_t) bits;
+    stream->puzzle = (uint8_t) bits_of(base, more, times);
 
     return SC_E_PUZZLE;
 }
@@ -266,10 +271,10 @@ limit_visitor(struct sc_stream *stream, const struct sc_frame_auth *auth,
     }
 
     return by_address >= by_customer
-           ? ask(stream, auth, challenge, asked,
-                 bits_of(base, 0, by_address), SC_LIMIT_PUZZLE_ADDRESS)
-           : ask(stream, auth, challenge, asked,
-                 bits_of(base, 0, by_customer), SC_LIMIT_PUZZLE_CUSTOMER);
+           ? ask(stream, auth, challenge, asked, 0, by_address,
+                 SC_LIMIT_PUZZLE_ADDRESS)
+           : ask(stream, auth, challenge, asked, 0, by_customer,
+                 SC_LIMIT_PUZZLE_CUSTOMER);
 }
 
 
@@ -317,8 +322,7 @@ limit_owner(struct sc_stream *stream, const struct sc_frame_auth *auth,
 
     return times == 0 || base == 0
            ? SC_E_NONE
-           : ask(stream, auth, challenge, asked,
-                 bits_of(base, ACCOUNT_BITS, times),
+           : ask(stream, auth, challenge, asked, ACCOUNT_BITS, times,
                  SC_LIMIT_PUZZLE_ACCOUNT);
 }
 
