@@ -316,9 +316,10 @@ static void
 report(void)
 {
     printf("# seed %llu, %llu account changes, %llu logins found replaced, "
-           "%llu delivered again before an ACK, %llu blocks reverted\n",
+           "%llu spare keys, %llu delivered again before an ACK, "
+           "%llu blocks reverted\n",
            (unsigned long long) O.seed, (unsigned long long) W.changes,
-           (unsigned long long) W.replaced, (unsigned long long) W.again,
+           (unsigned long long) W.replaced, (unsigned long long) W.spares, (unsigned long long) W.again,
            (unsigned long long) W.reverted);
 
     if (O.must_lose) {
@@ -332,6 +333,8 @@ report(void)
         check(W.wrong == 0, "in order, in its place, and nothing else");
         check(W.late == 0, "nothing is delivered behind a durable ACK");
         check(W.backward == 0, "cursors never move back");
+        check(W.unspared == 0 && (O.step || W.spares > 0),
+              "spare keys are those of the last DONE");
         check(W.mixed == 0, "each account is wholly of one version");
         check(W.refused == 0 && !W.broken, "everybody goes on, readers see "
               "all");

@@ -303,6 +303,22 @@ customer_register(struct customer *customer, struct peer *peer)
     }
 }
 
+
+/* --- spare keys ---------------------------------------------------------- */
+
+void
+spare_make(const struct session *session, uint64_t number,
+           uint8_t token[32], uint8_t sealed[SPARE])
+{
+    uint8_t seed[40];
+
+    memcpy(seed, session->visitor.sid, 32);
+    memcpy(seed + 32, &number, 8);
+    crypto_generichash(token, 32, seed, sizeof(seed), NULL, 0);
+    randombytes_buf_deterministic(sealed, SPARE, token);
+}
+
+
 /* --- the world ----------------------------------------------------------- */
 
 static void

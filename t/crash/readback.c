@@ -1,7 +1,7 @@
 /*
  * Reading everything back through the protocol, after the last restart: by
- * HISTORY of each session, and as a device that never read before.  Nothing
- * here stops at what is missing: it is counted.
+ * HISTORY of each session, as a device that never read before, and what spare
+ * keys there are.  Nothing here stops at what is missing: it is counted.
  */
 
 #include "world.h"
@@ -209,6 +209,70 @@ histories(struct customer *customer, struct peer *peer)
 }
 
 
+/* --- spare keys ---------------------------------------------------------- */
+
+/* Whether those of that number are there, as a stranger sees it who has their
+ * token. */
+static int
+spare_is_there(const struct customer *customer, const struct session *session,
+               uint64_t number, struct peer *peer)
+{
+    struct sc_frame_spare spare;
+    struct client         c;
+    struct answer         a;
+    uint8_t               token[32], sealed[SPARE];
+    int                   there;
+
+    spare_make(session, number, token, sealed);
+    client_open(&c, peer, customer->now.cid);
+    ASK(&c, spare_get, .token = token);
+    if (!frame_of(&c, &a, SC_FRAME_SPARE)) {
+        complain("no SPARE came");
+        return 0;
+    }
+
+    there = a.frame.type == SC_FRAME_SPARE;
+    if (there && (!sc_spare_decode(a.frame.body, &spare)
+                  || spare.sealed.n != SPARE
+                  || memcmp(spare.sealed.p, sealed, SPARE) != 0))
+    {
+        W.wrong++;
+        complain("spare keys of other bytes");
+    }
+
+    answer_free(&a);
+    client_close(&c);
+    return there;
+}
+
+/* Those of the last DONE and no others, or what was asked for since. */
+static void
+spares(struct customer *customer, struct peer *peer)
+{
+    for (int i = 0; i < SESSIONS; i++) {
+        struct session     *session = &customer->sessions[i];
+        const struct spare *spare = &session->spare;
+        int                 there = 0;
+
+        for (uint64_t k = spare->kept ? spare->kept : 1; k <= spare->asked; k++)
+        {
+            there += spare_is_there(customer, session, k, peer);
+        }
+
+        if (spare->kept > 1) {
+            there += spare_is_there(customer, session, spare->kept - 1, peer);
+        }
+
+        if (there != 1 && (spare->kept || there)) {
+            W.unspared++;
+            complain("%d spare keys of a session, %llu kept, %llu asked for",
+                     there, (unsigned long long) spare->kept,
+                     (unsigned long long) spare->asked);
+        }
+    }
+}
+
+
 /* --- accounts ------------------------------------------------------------ */
 
 static void
@@ -346,6 +410,7 @@ read_back(const char *sock)
 
         late_device(c, &peer);
         histories(c, &peer);
+        spares(c, &peer);
         account(c, &peer);
 
         for (int k = 0; k < 2 * SESSIONS; k++) {

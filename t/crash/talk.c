@@ -1,7 +1,8 @@
 /*
  * What people say and hear on their streams, whatever carries them: every
- * visitor and a device of each customer write and read, an owner changes the
- * account.  What a break left unanswered is sent again with the same bytes.
+ * visitor and a device of each customer write and read, visitors leave spare
+ * keys, an owner changes the account.  What a break left unanswered is sent
+ * again with the same bytes.
  */
 
 #include "world.h"
@@ -11,6 +12,7 @@ enum {
     TAG_AUTH = 1000,
     TAG_VAULT,
     TAG_PUT,
+    TAG_SPARE,
     LOOKS = 6                        /* at an account while it changes */
 };
 
@@ -78,6 +80,54 @@ send_notes(struct conn *conn, struct sender *sender)
 }
 
 static void
+ask_spare(struct conn *conn)
+{
+    uint8_t token[32], name[32], sealed[SPARE];
+
+    spare_make(conn->session, conn->session->spare.asked, token, sealed);
+    sc_spare_name_of(name, token);
+    conn->session->spare.asking = 1;
+    TELL(conn, TAG_SPARE, spare_put, .name = name,
+         .sealed = { sealed, SPARE });
+}
+
+/* Of a session that is stored. */
+static void
+leave_spare(struct conn *conn)
+{
+    struct spare *spare = &conn->session->spare;
+
+    if (W.plain || !conn->ready || !conn_may_send(conn) || spare->asking
+        || conn->session->senders[0].answered == 0)
+    {
+        return;
+    }
+
+    if (spare->asked == spare->kept && W.making && chance(32) == 0) {
+        spare->asked++;
+    }
+
+    if (spare->asked > spare->kept) {
+        ask_spare(conn);
+    }
+}
+
+static void
+spare_done(struct conn *conn)
+{
+    struct spare *spare = &conn->session->spare;
+
+    if (!spare->asking) {
+        refuse("a DONE that was not asked for", 0);
+        return;
+    }
+
+    spare->asking = 0;
+    spare->kept = spare->asked;
+    W.spares++;
+}
+
+static void
 change_account(struct customer *customer)
 {
     struct conn *conn = &customer->owner;
@@ -118,6 +168,7 @@ customer_pump(struct customer *customer)
 
         send_notes(&customer->visitors[(first + i) % SESSIONS],
                    &session->senders[0]);
+        leave_spare(&customer->visitors[(first + i) % SESSIONS]);
 
         /* A session begins with its visitor's first message. */
         if (session->senders[0].answered) {
@@ -244,6 +295,7 @@ on_ready(struct conn *conn, const struct sc_frame *frame)
     conn->acked = r.cursor;
 
     if (conn->session) {
+        conn->session->spare.asking = 0;
         check_last(&conn->session->senders[0], r.seq, r.id);
     }
 }
@@ -340,6 +392,10 @@ on_resumed(struct conn *conn, const struct sc_frame *frame)
         }
     }
 
+    if (conn->session && conn->session->spare.asking && conn->ready) {
+        ask_spare(conn);
+    }
+
     qsort(unanswered, n, sizeof(unanswered[0]), by_index);
 
     for (size_t i = 0; i < n; i++) {
@@ -399,8 +455,12 @@ conn_frame(struct conn *conn, const struct sc_frame *frame)
         on_vault(conn, frame);
         break;
     case SC_FRAME_DONE:
-        conn->customer->asking--;
-        account_done(conn->customer);
+        if (conn->session) {
+            spare_done(conn);
+        } else {
+            conn->customer->asking--;
+            account_done(conn->customer);
+        }
         break;
     case SC_FRAME_RESUMED:
         on_resumed(conn, frame);
@@ -462,6 +522,7 @@ everything_settled(void)
         for (int k = 0; k < SESSIONS; k++) {
             if (!sender_settled(&c->sessions[k].senders[0])
                 || !sender_settled(&c->sessions[k].senders[1])
+                || c->sessions[k].spare.kept < c->sessions[k].spare.asked
                 || c->visitors[k].acked < c->visitors[k].last)
             {
                 return 0;

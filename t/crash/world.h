@@ -1,7 +1,7 @@
 /*
  * What the crash tests keep outside the process that they kill: every
  * message as its sender made it, what was answered with STORED and who was
- * given it, every roster that was answered with DONE.
+ * given it, every roster and all spare keys that were answered with DONE.
  */
 
 #ifndef SEALCHAT_CRASH_WORLD_H
@@ -19,7 +19,8 @@ enum {
     FLIGHTS = 24,                    /* unanswered SENDs of one stream */
     SENDER_FLIGHTS = 6,              /* of one sender in one session */
     READER = 0,                      /* the device that reads and writes */
-    LATE = 1                         /* the one that comes at the end */
+    LATE = 1,                        /* the one that comes at the end */
+    SPARE = 200                      /* bytes of spare keys, sealed */
 };
 
 /* One message. */
@@ -48,9 +49,17 @@ struct sender {
     size_t             sent;         /* on this connection */
 };
 
+/* The spare keys of a session, each in place of those before; 0: none. */
+struct spare {
+    uint64_t asked;                  /* for these at last, */
+    uint64_t kept;                   /* and DONE for these */
+    int      asking;                 /* unanswered on this connection */
+};
+
 struct session {
     struct visitor visitor;
     struct sender  senders[2];       /* the visitor, the device */
+    struct spare   spare;
 };
 
 /* An unanswered SEND. */
@@ -102,7 +111,7 @@ struct world {
     size_t           messages;       /* of a visitor, at most; 0: no end */
     size_t           replies;        /* of the device to each of them */
     int              making;         /* new messages and rosters */
-    int              plain;          /* no rosters */
+    int              plain;          /* no rosters, no spare keys */
     int              settling;       /* everything is acknowledged */
     int              broken;         /* a loss was seen: only read back */
     uint64_t         random;
@@ -114,6 +123,8 @@ struct world {
     uint64_t         late;           /* delivered behind a durable ACK */
     uint64_t         backward;       /* a cursor that moved back */
     uint64_t         mixed;          /* an account of two generations */
+    uint64_t         spares;         /* answered with DONE */
+    uint64_t         unspared;       /* sessions without what was last so */
     uint64_t         again;          /* delivered twice, before an ACK */
     uint64_t         reverted;       /* blocks of the file */
 };
@@ -153,6 +164,11 @@ struct note *note_delivered(struct customer *customer, uint64_t position,
 
 /* The answer to ACCOUNT_PUT came: next is now. */
 void account_done(struct customer *customer);
+
+/* The session's spare keys of that number: what SPARE_GET has to show, and the
+ * sealed ones. */
+void spare_make(const struct session *session, uint64_t number,
+                uint8_t token[32], uint8_t sealed[SPARE]);
 
 /* Makes the next roster, every second of a new generation. */
 void account_next(struct customer *customer);
