@@ -69,6 +69,7 @@ export class Exchange {
   #window = 1;
   #retries = 0;
   #draining = false;
+  #filling = Promise.resolve();
   #flushing = false;
   #flushAgain = false;
   #ready = false;
@@ -302,11 +303,12 @@ export class Exchange {
         await transcript.receive(some.map(handedOf), this.#source);
         ask.ack(stream, some.at(-1)!.position);
       }
-      await this.#fillGaps();
     } finally {
       this.#draining = false;
     }
-    if (this.#arrived.length) await this.#drain();
+    // One search after the other, and beside what still arrives.
+    this.#filling = this.#filling.then(() => this.#fillGaps());
+    await this.#filling;
   }
 
   /** Looks for missing ancestors in the history; once for each set of them. */

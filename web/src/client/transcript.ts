@@ -256,8 +256,9 @@ export class Transcript {
     return this.#locked(sid, async (batch) => {
       let confirmed = 0;
       const state = await batch.get<SessionState>(keys.session(sid));
-      if (!state || seq < state.stored.seq) return { verdict: "lost", confirmed };
-      if (seq === 0) return { verdict: "agreed", confirmed };
+      if (state && seq < state.stored.seq) return { verdict: "lost", confirmed };
+      // It may have been deleted here meanwhile.
+      if (!state || seq === 0) return { verdict: "agreed", confirmed };
       const here = await batch.get(keys.number(sid, this.#own, seq));
       if (here !== toHex(id)) return { verdict: "foreign", confirmed };
       const waiting = await batch.list<Outgoing>(keys.outbox(sid));
@@ -304,7 +305,7 @@ export class Transcript {
     const bare = await this.isBare(sid);
     return this.#locked(sid, async (batch) => {
       const state = await batch.get<SessionState>(keys.session(sid));
-      if (!state) return false;
+      if (!state) return true;
       const cut = bare && decodeHello(state.hello)!.time <= oldest;
       const waiting = await batch.list<Outgoing>(keys.outbox(sid));
       const unsent: Writing[] = [];
