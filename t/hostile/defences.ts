@@ -232,8 +232,8 @@ export const defences = {
   "lost-messages": without(
     "a service that lost what it had confirmed is not written to",
     "client/transcript.ts",
-    `if (!state || seq < state.stored.seq) return { verdict: "lost", confirmed };`,
-    `if (!state || seq < state.stored.seq) return { verdict: "agreed", confirmed };`),
+    `if (state && seq < state.stored.seq) return { verdict: "lost", confirmed };`,
+    `if (state && seq < state.stored.seq) return { verdict: "agreed", confirmed };`),
   "looked-at-again": without(
     "what a service says after it was away is compared with what it said before",
     "client/exchange.ts",
