@@ -396,6 +396,11 @@ check_account(struct sc_change *change, const char **why)
         return SC_E_BAD_FRAME;
     }
 
+    change->retry = sc_throttle_change(stream);
+    if (change->retry) {
+        return SC_E_SLOW_DOWN;
+    }
+
     code = check_set(change, put.account, put.roster, put.wraps, why);
     if (code != SC_E_NONE) {
         return code;

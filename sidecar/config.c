@@ -27,7 +27,8 @@ const struct sc_throttle_config sc_throttle_default = {
         [SC_LIMIT_MESSAGES_SESSION] = { 120, 60 },
         [SC_LIMIT_LOGINS_ADDRESS]   = { 60, 3600 },
         [SC_LIMIT_LOGINS_ACCOUNT]   = { 10, 3600 },
-        [SC_LIMIT_REGISTRATIONS_ADDRESS] = { 20, 3600 }
+        [SC_LIMIT_REGISTRATIONS_ADDRESS] = { 20, 3600 },
+        [SC_LIMIT_CHANGES_ACCOUNT]  = { 60, 3600 }
     },
     .puzzle_bits = 14
 };
@@ -497,6 +498,7 @@ static const struct {
     { "limits",  "logins_address", key_logins_address, 0 },
     { "limits",  "logins_account", key_logins_account, 0 },
     { "limits",  "registrations_address", key_registrations_address, 0 },
+    { "limits",  "changes_account", key_changes_account, 0 },
     { "log",     "level",        key_level,        0 },
     { "log",     "file",         key_file,         0 },
 };

@@ -367,20 +367,37 @@ sc_throttle_auth(struct sc_stream *stream, const struct sc_frame_auth *auth,
 }
 
 
-/* --- registrations ------------------------------------------------------- */
+/* --- registrations, and changes of accounts ------------------------------ */
+
+/* Counts one; or ms to wait. */
+static uint32_t
+count_or_wait(struct sc_stream *stream, enum sc_limit_name name, uint64_t key)
+{
+    uint32_t retry;
+
+    if (!waits(stream, name, key, &retry)) {
+        add(stream, name, key);
+    }
+
+    return retry;
+}
+
 
 uint32_t
 sc_throttle_registration(struct sc_stream *stream)
 {
-    uint32_t retry;
+    return count_or_wait(stream, SC_LIMIT_REGISTRATIONS_ADDRESS,
+                         stream->address);
+}
 
-    if (!waits(stream, SC_LIMIT_REGISTRATIONS_ADDRESS, stream->address,
-               &retry))
-    {
-        add(stream, SC_LIMIT_REGISTRATIONS_ADDRESS, stream->address);
-    }
 
-    return retry;
+/* Each leaves a roster that is kept for good, which no quota counts, and may
+ * go where messages may not (store/room.c). */
+uint32_t
+sc_throttle_change(struct sc_stream *stream)
+{
+    return count_or_wait(stream, SC_LIMIT_CHANGES_ACCOUNT,
+                         sc_service_hash(stream->service, stream->self));
 }
 
 

@@ -32,7 +32,8 @@ struct sc_stream;
     X(MESSAGES_SESSION, messages_session)                                     \
     X(LOGINS_ADDRESS,   logins_address)                                       \
     X(LOGINS_ACCOUNT,   logins_account)                                       \
-    X(REGISTRATIONS_ADDRESS, registrations_address)
+    X(REGISTRATIONS_ADDRESS, registrations_address)                           \
+    X(CHANGES_ACCOUNT,  changes_account)
 
 #define SC_LIMIT_ENUM(NAME, name) SC_LIMIT_##NAME,
 enum sc_limit_name { SC_LIMITS(SC_LIMIT_ENUM) SC_LIMIT_COUNT };
@@ -84,6 +85,9 @@ void sc_throttle_failed_login(struct sc_stream *stream,
 /* Somebody registers a customer, in vain or not: counts it before any of it is
  * verified, and is 0; or ms to wait. */
 uint32_t sc_throttle_registration(struct sc_stream *stream);
+
+/* An owner changes the account, in vain or not: the same. */
+uint32_t sc_throttle_change(struct sc_stream *stream);
 
 /* A visitor sends a message, or leaves spare keys: counts it, and is 0; or ms
  * to wait. */

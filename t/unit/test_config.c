@@ -108,7 +108,7 @@ test_all_keys(void **state)
         "puzzle_customer = 7/s\npuzzle_account = 8/m\n"
         "sessions_address = 9/h\nmessages_session = 1k/s\n"
         "logins_address = 1000000/h\nlogins_account = 1/m\n"
-        "registrations_address = 3/m\n"
+        "registrations_address = 3/m\nchanges_account = 2/s\n"
         "[log]\nlevel = error\n"
         "file = /tmp/x.log\n"), 0);
     assert_string_equal(config.user, "chat");
@@ -141,6 +141,7 @@ test_all_keys(void **state)
     LIMIT(LOGINS_ADDRESS, 1000000, 3600);
     LIMIT(LOGINS_ACCOUNT, 1, 60);
     LIMIT(REGISTRATIONS_ADDRESS, 3, 60);
+    LIMIT(CHANGES_ACCOUNT, 2, 1);
 #undef LIMIT
     assert_int_equal(config.level, SC_LOG_ERROR);
     assert_string_equal(config.log_file, "/tmp/x.log");

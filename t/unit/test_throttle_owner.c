@@ -1,14 +1,15 @@
 /*
  * Limits of owners in the real daemon: logins that are slowed without locking
- * anybody out, and registrations.  Each with its control.
+ * anybody out, registrations, and changes of accounts.  Each with its control.
  */
 
 #include "limited.h"
 
 SETUP(registrations, NONE "registrations_address = 2/h\n")
+SETUP(changes, NONE "changes_account = 4/h\n")
 SETUP(off, "[limits]\nenabled = off\npuzzle_address = 1/h\n"
            "messages_session = 1/h\nlogins_account = 1/h\n"
-           "registrations_address = 1/h\n")
+           "registrations_address = 1/h\nchanges_account = 1/h\n")
 SETUP(hard, "[limits]\npuzzle_bits = 17\npuzzle_account = 1/h\n"
             "puzzle_address = 1/h\n")
 SETUP(logins, "[limits]\npuzzle_bits = 6\nlogins_address = 12/h\n"
@@ -291,6 +292,78 @@ test_registrations_off(void **state)
     }
 }
 
+/* The account's next roster, with the same devices. */
+static uint32_t
+change(struct client *c, struct owner *o)
+{
+    struct sc_frame_error error = { .code = 0 };
+    struct owner          next = *o;
+    struct answer         a;
+
+    owner_next(&next, 0);
+    ask_account_put(c, &next);
+    do {
+        assert_true(next_frame(c, &a, PATIENCE));
+        if (a.frame.type == SC_FRAME_ERROR) {
+            assert_true(sc_error_decode(a.frame.body, &error));
+            assert_int_equal(error.retry > 0, error.code == SC_E_SLOW_DOWN);
+            assert_int_equal(a.frame.tag, c->tag);
+        }
+        answer_free(&a);
+    } while (a.frame.type != SC_FRAME_ERROR && a.frame.type != SC_FRAME_DONE);
+
+    if (error.code == 0) {
+        *o = next;
+    }
+
+    return error.code;
+}
+
+/* What an account may have kept for good grows no faster than that, from
+ * wherever it is changed and whatever comes of it.  Another account's, and all
+ * else that this one does, is no part of it. */
+static void
+test_changes(void **state)
+{
+    struct client c, d;
+    struct owner  other, wrong;
+
+    (void) state;
+
+    owner_register(&other, &P);
+    owner_login(&c, &P, &O, SC_ROLE_PASSWORD);
+    for (int i = 0; i < 3; i++) {
+        assert_int_equal(change(&c, &O), 0);
+    }
+
+    wrong = O;
+    wrong.version += 5;
+    assert_int_equal(change(&c, &wrong), SC_E_CONFLICT);
+    assert_int_equal(change(&c, &O), SC_E_SLOW_DOWN);
+    assert_int_equal(change(&c, &O), SC_E_SLOW_DOWN);
+    client_close(&c);
+
+    owner_login(&c, &P, &O, SC_ROLE_RECOVERY);
+    assert_int_equal(change(&c, &O), SC_E_SLOW_DOWN);
+    device_login(&d, &P, &O, 0);
+
+    owner_login(&d, &P, &other, SC_ROLE_PASSWORD);
+    assert_int_equal(change(&d, &other), 0);
+}
+
+static void
+test_changes_off(void **state)
+{
+    struct client c;
+
+    (void) state;
+
+    owner_login(&c, &P, &O, SC_ROLE_PASSWORD);
+    for (int i = 0; i < 12; i++) {
+        assert_int_equal(change(&c, &O), 0);
+    }
+}
+
 int
 main(void)
 {
@@ -299,7 +372,8 @@ main(void)
         cmocka_unit_test_setup_teardown(test_##name, setup_##setup, teardown)
         T(not_too_hard, hard), T(logins, logins), T(unknown_account, logins),
         T(spray, logins), T(cheaper, both),
-        T(registrations, registrations), T(registrations_off, off)
+        T(registrations, registrations), T(registrations_off, off),
+        T(changes, changes), T(changes_off, off)
 #undef T
     };
 

@@ -24,7 +24,7 @@ const OFF = [
   "puzzle_address = none", "puzzle_customer = none", "puzzle_account = none",
   "sessions_address = none", "messages_session = none",
   "logins_address = none", "logins_account = none",
-  "registrations_address = none",
+  "registrations_address = none", "changes_account = none",
 ];
 
 /** Everything off but these. */
