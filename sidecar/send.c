@@ -405,8 +405,14 @@ sc_do_signal(struct sc_stream *stream, const struct sc_frame *frame)
     struct sc_envelope            e;
     struct sc_body               *body;
     enum sc_error_code            code;
-    const char                   *why = sc_envelope_parse(frame->body, &e);
+    const char                   *why;
 
+    /* Signals may be lost, so nobody is told. */
+    if (stream->role == SC_ROLE_VISITOR && sc_throttle_signal(stream)) {
+        return;
+    }
+
+    why = sc_envelope_parse(frame->body, &e);
     if (why || e.type != SC_ENVELOPE_SIGNAL) {
         sc_stream_error(stream, 0, frame->tag, SC_E_BAD_ENVELOPE,
                         why ? why : "A message is not a signal.");

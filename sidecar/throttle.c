@@ -165,6 +165,20 @@ waits(struct sc_stream *stream, enum sc_limit_name name, uint64_t key,
 }
 
 
+/* Counts one; or ms to wait. */
+static uint32_t
+count_or_wait(struct sc_stream *stream, enum sc_limit_name name, uint64_t key)
+{
+    uint32_t retry;
+
+    if (!waits(stream, name, key, &retry)) {
+        add(stream, name, key);
+    }
+
+    return retry;
+}
+
+
 /* --- puzzles ------------------------------------------------------------- */
 
 /* As configured, some more, and one more for each doubling of the rate. */
@@ -369,20 +383,6 @@ sc_throttle_auth(struct sc_stream *stream, const struct sc_frame_auth *auth,
 
 /* --- registrations, and changes of accounts ------------------------------ */
 
-/* Counts one; or ms to wait. */
-static uint32_t
-count_or_wait(struct sc_stream *stream, enum sc_limit_name name, uint64_t key)
-{
-    uint32_t retry;
-
-    if (!waits(stream, name, key, &retry)) {
-        add(stream, name, key);
-    }
-
-    return retry;
-}
-
-
 uint32_t
 sc_throttle_registration(struct sc_stream *stream)
 {
@@ -406,15 +406,15 @@ sc_throttle_change(struct sc_stream *stream)
 uint32_t
 sc_throttle_message(struct sc_stream *stream)
 {
-    struct sc_rate *rate = stream->service->rates[SC_LIMIT_MESSAGES_SESSION];
-    uint64_t        key = stream->session->node.hash;
-    uint32_t        retry = sc_rate_wait(rate, key, now_of(stream));
+    return count_or_wait(stream, SC_LIMIT_MESSAGES_SESSION,
+                         stream->session->node.hash);
+}
 
-    if (retry) {
-        note(stream, SC_LIMIT_MESSAGES_SESSION);
-    } else {
-        sc_rate_add(rate, key, now_of(stream));
-    }
 
-    return retry;
+/* Each goes to every device that is connected, which verifies and opens it. */
+uint32_t
+sc_throttle_signal(struct sc_stream *stream)
+{
+    return count_or_wait(stream, SC_LIMIT_SIGNALS_SESSION,
+                         stream->session->node.hash);
 }

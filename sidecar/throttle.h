@@ -30,6 +30,7 @@ struct sc_stream;
     X(PUZZLE_ACCOUNT,   puzzle_account)                                       \
     X(SESSIONS_ADDRESS, sessions_address)                                     \
     X(MESSAGES_SESSION, messages_session)                                     \
+    X(SIGNALS_SESSION,  signals_session)                                      \
     X(LOGINS_ADDRESS,   logins_address)                                       \
     X(LOGINS_ACCOUNT,   logins_account)                                       \
     X(REGISTRATIONS_ADDRESS, registrations_address)                           \
@@ -92,5 +93,8 @@ uint32_t sc_throttle_change(struct sc_stream *stream);
 /* A visitor sends a message, or leaves spare keys: counts it, and is 0; or ms
  * to wait. */
 uint32_t sc_throttle_message(struct sc_stream *stream);
+
+/* A visitor sends a signal: counts it, and is 0; or more: it is dropped. */
+uint32_t sc_throttle_signal(struct sc_stream *stream);
 
 #endif

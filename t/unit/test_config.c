@@ -107,7 +107,7 @@ test_all_keys(void **state)
         "[limits]\nenabled = off\npuzzle_bits = 20\npuzzle_address = none\n"
         "puzzle_customer = 7/s\npuzzle_account = 8/m\n"
         "sessions_address = 9/h\nmessages_session = 1k/s\n"
-        "logins_address = 1000000/h\nlogins_account = 1/m\n"
+        "signals_session = 5/m\nlogins_address = 1000000/h\nlogins_account = 1/m\n"
         "registrations_address = 3/m\nchanges_account = 2/s\n"
         "[log]\nlevel = error\n"
         "file = /tmp/x.log\n"), 0);
@@ -138,6 +138,7 @@ test_all_keys(void **state)
     LIMIT(PUZZLE_ACCOUNT, 8, 60);
     LIMIT(SESSIONS_ADDRESS, 9, 3600);
     LIMIT(MESSAGES_SESSION, 1024, 1);
+    LIMIT(SIGNALS_SESSION, 5, 60);
     LIMIT(LOGINS_ADDRESS, 1000000, 3600);
     LIMIT(LOGINS_ACCOUNT, 1, 60);
     LIMIT(REGISTRATIONS_ADDRESS, 3, 60);

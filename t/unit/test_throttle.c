@@ -14,9 +14,11 @@ SETUP(sessions, NONE "puzzle_address = none\npuzzle_customer = none\n"
                 "sessions_address = 4/h\nmessages_session = none\n")
 SETUP(messages, NONE "puzzle_address = none\npuzzle_customer = none\n"
                 "sessions_address = none\nmessages_session = 5/m\n")
+SETUP(signals, NONE "puzzle_address = none\npuzzle_customer = none\n"
+               "sessions_address = none\nsignals_session = 4/h\n")
 SETUP(off, "[limits]\nenabled = off\npuzzle_address = 1/h\n"
            "messages_session = 1/h\nlogins_account = 1/h\n"
-           "registrations_address = 1/h\n")
+           "registrations_address = 1/h\nsignals_session = 1/h\n")
 
 /* Whether somebody new from there has to solve one. */
 static int
@@ -395,6 +397,88 @@ test_messages(void **state)
     } while (a.frame.type != SC_FRAME_STORED);
 }
 
+/* How many of n signals of that visitor come to the device, ahead of a message
+ * that the visitor sends behind them. */
+static int
+signals_come(struct client *c, struct client *device,
+             const struct visitor *v, struct chain *chain, int n)
+{
+    static const uint8_t zeros[32];
+    static struct letter letter;
+    static struct draft  d;
+
+    struct answer a;
+    int           came = 0;
+
+    for (int i = 0; i < n; i++) {
+        draft_make(&d, &O, v, 1, chain);
+        d.e.type = SC_ENVELOPE_SIGNAL;
+        d.e.seq = 0;
+        d.e.prev = zeros;
+        draft_sign(&letter, &d, &v->keys);
+        ASK(c, signal, .envelope = { letter.bytes, letter.n });
+    }
+
+    letter_make(&letter, &O, v, NULL, chain);
+    ask_send(c, &letter);
+    expect_stored(c);
+
+    do {
+        assert_true(next_frame(device, &a, PATIENCE));
+        came += a.frame.type == SC_FRAME_SIGNALLED;
+        answer_free(&a);
+    } while (a.frame.type != SC_FRAME_DELIVER);
+
+    return came;
+}
+
+/* A visitor who writes like no hand does is shown as writing now and then, and
+ * floods no device; its messages and other sessions go on. */
+static void
+test_signals(void **state)
+{
+    struct client  c, other, device;
+    struct visitor v, w;
+    struct chain   chain = { 0 }, theirs = { 0 };
+
+    (void) state;
+
+    device_login(&device, &P, &O, 0);
+    visitor_make(&v, &O);
+    open_from(&c, "192.0.2.1");
+    enter(&c, &v, 0);
+    expect_ready(&c, SC_ROLE_VISITOR);
+    assert_int_equal(signals_come(&c, &device, &v, &chain, 12), 4);
+    client_close(&c);
+
+    /* A new connection is no way around it. */
+    open_from(&c, "192.0.2.9");
+    enter(&c, &v, 0);
+    expect_ready(&c, SC_ROLE_VISITOR);
+    assert_int_equal(signals_come(&c, &device, &v, &chain, 3), 0);
+
+    visitor_make(&w, &O);
+    open_from(&other, "192.0.2.1");
+    enter(&other, &w, 0);
+    expect_ready(&other, SC_ROLE_VISITOR);
+    assert_int_equal(signals_come(&other, &device, &w, &theirs, 3), 3);
+}
+
+static void
+test_signals_off(void **state)
+{
+    struct client  c, device;
+    struct visitor v;
+    struct chain   chain = { 0 };
+
+    (void) state;
+
+    device_login(&device, &P, &O, 0);
+    visitor_make(&v, &O);
+    visitor_login(&c, &P, &O, &v);
+    assert_int_equal(signals_come(&c, &device, &v, &chain, 12), 12);
+}
+
 /* The control of all of them. */
 static void
 test_off(void **state)
@@ -483,6 +567,7 @@ main(void)
         T(existing, address), T(borrowed_name, address), T(hostile, address),
         T(still_proven, address),
         T(sessions, sessions), T(messages, messages), T(off, off),
+        T(signals, signals), T(signals_off, off),
         T(nothing_stored, off)
 #undef T
     };

@@ -23,6 +23,7 @@ const REALIP = `
 const OFF = [
   "puzzle_address = none", "puzzle_customer = none", "puzzle_account = none",
   "sessions_address = none", "messages_session = none",
+  "signals_session = none",
   "logins_address = none", "logins_account = none",
   "registrations_address = none", "changes_account = none",
 ];
