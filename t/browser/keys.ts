@@ -144,7 +144,7 @@ function story(): void {
   step("an account is recovered by the code on paper, history and all", async () => {
     const found = await newInbox();
     await found.button("Log in to an account that you have").click();
-    await found.button("Recover with the code").click();
+    await found.button("Use the recovery code").click();
     await picture(found, "recover");
     await field(found, "Account").fill(kit.account);
     await field(found, "Chat code").fill(kit.cid);

@@ -105,12 +105,16 @@ async function main(): Promise<void> {
   Shop with the widget   ${site.shop}/
   Inbox                  ${site.chat}/
 
-  Log in at the inbox ("on another device") with
+  At the inbox choose "Log in to an account that you have", and type
 
-    Account     ${kit.account}
-    Password    ${password}
-    Secret Key  ${kit.secretKey}
-    cid         ${kit.cid}
+    Account        ${kit.account}
+    Password       ${password}
+    Secret Key     ${kit.secretKey}
+    Chat code      ${kit.cid}
+
+  Should the password be lost: "Use the recovery code" there, with
+
+    Recovery code  ${kit.recoveryCode}
 
   Logs and data are in ${folder}
   Ctrl-C stops everything.

@@ -61,9 +61,9 @@ export function Confirm(props: {
         </div>
       </dl>
       <p class="note">
-        Your other devices show the same under "Your devices". If a device is
-        missing that you added later, or one is there that you do not know, stop
-        here.
+        Your other devices show the same in the settings, under “Your devices”.
+        If a device is missing that you added later, or one is there that you do
+        not know, stop here.
       </p>
       <div class="actions">
         <button type="button" class="button main" onClick={() => answer(true)}>
@@ -200,7 +200,7 @@ export function Login(props: {
               disabled={busy}
               onClick={props.recover}
             >
-              Recover with the code
+              Use the recovery code
             </button>
           </div>
         </form>
