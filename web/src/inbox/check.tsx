@@ -16,14 +16,18 @@ const SLOW_MS = 30_000;
 
 type State = "idle" | "waiting" | "slow" | "failed" | CheckResult;
 
+/** Of this machine; such pages are seldom served over TLS. */
+const LOCAL = /^([a-z0-9-]+\.)*localhost(?=[:/?#]|$)/i;
+
 /** An address as people type it, with the code behind it. */
 export function checkAddress(typed: string, code: string): string | undefined {
   const text = typed.trim();
-  const full = /^[a-z]+:\/\//i.test(text) ? text : `https://${text}`;
+  const scheme = LOCAL.test(text) ? "http" : "https";
+  const full = /^[a-z]+:\/\//i.test(text) ? text : `${scheme}://${text}`;
 
   try {
     const url = new URL(full);
-    const local = /(^|\.)localhost$/.test(url.hostname);
+    const local = LOCAL.test(url.hostname);
     const web = url.protocol === "https:" || url.protocol === "http:";
 
     if (!web || (!local && !url.hostname.includes("."))) return undefined;
