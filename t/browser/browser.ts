@@ -29,10 +29,13 @@ const pictures = process.env["SCREENSHOTS"] === "1";
 /** How long anything on a screen may take before a test gives up. */
 export const PATIENCE_MS = 30_000;
 
+/** This story's alone: the name of another can begin with this one's. */
 async function clearPictures(): Promise<void> {
+  const own = new RegExp(`^${story}-\\d{3}-`);
+
   await mkdir(screenshots, { recursive: true });
   for (const name of await readdir(screenshots)) {
-    if (name.startsWith(`${story}-`)) await rm(join(screenshots, name));
+    if (own.test(name)) await rm(join(screenshots, name));
   }
 }
 
