@@ -67,7 +67,7 @@ function Alarmed({ alarm }: { alarm: Alarm }) {
   return (
     <div class="foot" ref={foot} tabIndex={-1}>
       {alarm.code === "blocked" ? (
-        <p class="line">{words.blocked}</p>
+        <p class="mark">{words.blocked}</p>
       ) : (
         <AlarmBox
           alarm={alarm}
