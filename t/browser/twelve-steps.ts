@@ -356,6 +356,9 @@ function twelveSteps(): void {
       .waitFor();
     await inbox.write("In the break 4");
     await inbox.sees("In the break 4", "Sending");
+    await inbox.page
+      .getByText("Replies are kept on this device")
+      .waitFor();
     await pictures(visitor.page, "widget-offline");
     await picture(inbox.page, "inbox-offline");
 

@@ -5,6 +5,7 @@ import { useEffect } from "preact/hooks";
 import type { Conversation, Inbox, Message } from "../client/types.ts";
 import { Composer } from "../ui/composer.tsx";
 import { Back, Lock, Panel } from "../ui/icons.tsx";
+import { useSteadyLink } from "../ui/parts.tsx";
 import { Thread } from "../ui/thread.tsx";
 import { Done, Reopen } from "./icons.tsx";
 import { Avatar } from "./list.tsx";
@@ -125,6 +126,9 @@ export function ConversationView(props: {
 }) {
   const { inbox, conversation } = props;
   const { sid, closed, deleted, blocked, typing } = conversation;
+  // An alarm says more of it.
+  const offline =
+    useSteadyLink(inbox.link) === "offline" && inbox.alarm === undefined;
   const { name } = visitorName(sid);
   const own = inbox.device?.id;
 
@@ -146,11 +150,13 @@ export function ConversationView(props: {
         speaker={speaker}
       />
       <p class="below" role="status">
-        {typing
-          ? `${name} is writing…`
-          : closed && !deleted
-            ? "Closed. A reply, or what the visitor writes, opens it again."
-            : ""}
+        {offline && !deleted && !blocked
+          ? "No connection. Replies are kept on this device."
+          : typing
+            ? `${name} is writing…`
+            : closed && !deleted
+              ? "Closed. A reply, or what the visitor writes, opens it again."
+              : ""}
       </p>
       {deleted ? (
         <Gone remove={props.remove} />
