@@ -3,7 +3,7 @@
 import type { Conversation } from "../client/types.ts";
 import { Back, Close, Save } from "../ui/icons.tsx";
 import { SafetyCode, SafetyNumber } from "../ui/parts.tsx";
-import { Block, Done, Trash } from "./icons.tsx";
+import { Block, Done, Reopen, Trash } from "./icons.tsx";
 import { visitorName } from "./names.ts";
 import { isOther } from "./release.ts";
 import { saveText } from "./save.ts";
@@ -107,7 +107,7 @@ export function Details(props: {
             </button>
             {!conversation.deleted && (
               <button type="button" class="button" onClick={toggleClosed}>
-                <Done size={16} />
+                {conversation.closed ? <Reopen size={16} /> : <Done size={16} />}
                 {conversation.closed ? "Reopen with a reply" : "Close"}
               </button>
             )}

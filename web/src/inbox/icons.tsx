@@ -32,8 +32,8 @@ export const Done = ({ size = 20 }) => (
   </Icon>
 );
 
-export const Reopen = () => (
-  <Icon>
+export const Reopen = ({ size = 20 }) => (
+  <Icon size={size}>
     <path d="M4.2 8.2A6.3 6.3 0 1 1 3.7 10M3.5 4v4.3h4.3" />
   </Icon>
 );

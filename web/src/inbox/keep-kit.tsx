@@ -133,7 +133,7 @@ export function KeepKit(props: {
       <div class="actions no-print">
         <button
           type="button"
-          class="button main"
+          class="button"
           onClick={() => setConfirming(true)}
         >
           I have printed or saved it

@@ -21,7 +21,7 @@ const sheet: readonly (readonly [readonly string[], string, string])[] = [
   [["r"], "Reply", "Click the field below a conversation"],
   [["e"], "Close or reopen", "The check mark above a conversation"],
   [["/"], "Search", "The field above the list"],
-  [["Esc"], "Leave a field or a sheet", ""],
+  [["Esc"], "Leave a field or a sheet", "Click beside it"],
   [["?"], "This help", "The question mark above the list"],
 ];
 

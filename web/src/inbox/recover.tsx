@@ -64,7 +64,7 @@ export function Recover(props: {
       lead={
         <>
           With the recovery code from your kit you choose a new password. All
-          other devices are put out.{" "}
+          other devices are removed.{" "}
           {!busy && !changed && (
             <button type="button" class="link" onClick={login}>
               Log in with the password instead

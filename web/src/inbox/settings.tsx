@@ -115,13 +115,15 @@ function Notifications() {
       <h2>Desktop notifications</h2>
       <p class="note">{permissionWords[state]}</p>
       {state === "default" && (
-        <button
-          type="button"
-          class="button"
-          onClick={() => void askPermission().then(setState)}
-        >
-          Turn on
-        </button>
+        <div class="actions">
+          <button
+            type="button"
+            class="button"
+            onClick={() => void askPermission().then(setState)}
+          >
+            Turn on
+          </button>
+        </div>
       )}
     </section>
   );

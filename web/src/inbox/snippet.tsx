@@ -36,6 +36,7 @@ export function Snippet(props: {
         label="Name that visitors see"
         name="site-name"
         autocomplete="organization"
+        optional
         value={name}
         hint="Your business. If you leave it empty, visitors see the address of your site."
         change={(value) => {
