@@ -187,6 +187,19 @@ describe("a removed device's message", () => {
   });
 });
 
+test("own messages of another place may name what is still to come", async () => {
+  const theirs = await letter(visitor, 1, ZERO_ID);
+  const mine = await letter(own, 1, ZERO_ID, [theirs.id]);
+  const later = [{ envelope: mine.envelope, position: 2, time: Date.now() }];
+  const end = { seq: 1, id: toHex(mine.id) };
+  assert.ok(await transcript.adopt(toHex(sid), later, source, end, 0));
+  assert.equal((await record(mine.id))?.mark, "gap");
+  assert.deepEqual(await transcript.confirmedEnd(toHex(sid)), end);
+  await receive(theirs);
+  assert.equal((await record(mine.id))?.accepted, true);
+  assert.equal((await record(mine.id))?.mark, undefined);
+});
+
 test("a removed device's web of messages is looked at once, not once for each way", async () => {
   // Each names up to nine before it: of ways from the last to the first there
   // are millions.

@@ -15,7 +15,7 @@ import { decodeEnvelope } from "../../web/src/wire/envelope.ts";
 import * as f from "../../web/src/wire/frames.gen.ts";
 import { meets, People, states, talk, texts } from "./people.ts";
 import { startProxy, type Proxy } from "./proxy.ts";
-import { startService, type RunningService } from "./service.ts";
+import { freePort, startService, type RunningService } from "./service.ts";
 import { until } from "./until.ts";
 
 let service: RunningService;
@@ -154,6 +154,42 @@ test("a conversation that is deleted while the inbox connects is no alarm", asyn
   await deleted;
   assert.equal(inbox.alarm, undefined);
   assert.equal(inbox.link, "ready");
+});
+
+test("what waits to be sent is not sent while an alarm stands", async () => {
+  const platform = nodePlatform();
+  const known = await people.visitor(platform);
+  await known.send("hello");
+  const sid = await meets(inbox, known);
+  await until("it is stored", () => states(known)[0] === "stored");
+  known.close();
+  const nowhere = `ws://127.0.0.1:${await freePort()}/sealchat`;
+  const offline = await people.visitor(
+    platform, { service: { origin: service.origin, url: nowhere } });
+  await offline.send("under the old keys");
+  offline.close();
+
+  // The page asks for keys that the service does not show.
+  const warned = await people.visitor(platform, { minGeneration: 2 });
+  await until("it is connected", () => warned.link === "ready");
+  await until("the alarm", () => warned.alarm);
+  assert.equal(warned.alarm!.code, "roster-below-minimum");
+  const [storage] = platform.stored.values();
+  const out = () => [...storage!.keys()].filter((key) => key.startsWith("out/"));
+  const other = await people.visitor();
+  await other.send("anybody there?");
+  await meets(inbox, other);
+  // What comes to it still comes.
+  await inbox.send(sid, "we have new keys");
+  await until("the reply", () => texts(warned).includes("we have new keys"));
+  assert.equal(out().length, 1);
+  assert.deepEqual(texts(talk(inbox, sid)), ["hello", "we have new keys"]);
+  warned.close();
+
+  const again = await people.visitor(platform);
+  await until("it is stored", () => !out().length);
+  await until("it has come", () => texts(talk(inbox, sid)).length === 3);
+  again.close();
 });
 
 test("what is acknowledged is kept, whatever fails meanwhile", async () => {

@@ -289,6 +289,7 @@ export class Core {
   #set(part: Partial<Status>): void {
     this.status = { ...this.status, ...part };
     if (this.#owner) this.#tell({ kind: "status", status: this.status });
+    this.exchange?.flush();
     this.emit();
   }
 

@@ -49,6 +49,8 @@ export interface ExchangeOptions {
   readonly stream: Stream;
   /** By default what any stream can be asked. */
   readonly source?: Source;
+  /** While there is one, nothing is sent. */
+  readonly alarm: () => unknown;
   /** A message was refused for good: its session is not sent to any more. */
   readonly refused: (error: ServiceError) => void;
   /** The service says that it has this session no more. */
@@ -134,7 +136,7 @@ export class Exchange {
 
   /** Sends what waits in the outbox, as far as the window allows. */
   flush(): void {
-    if (!this.#ready) return;
+    if (!this.#ready || this.#o.alarm()) return;
     this.#flushAgain = true;
     if (!this.#flushing) this.#guard(this.#flush());
   }

@@ -431,6 +431,7 @@ export class CustomerInbox implements Inbox {
         ...sourceOf(stream),
         hello: (sid, brought) => this.#hello(stream, sid, brought),
       },
+      alarm: () => core.status.alarm,
       refused: (error) =>
         core.alarm({ code: "refused", detail: error.message }),
       deleted: (sid) => this.#gone(sid),

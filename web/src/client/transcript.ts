@@ -335,7 +335,8 @@ export class Transcript {
         if (!own) continue;
         const record =
           id && (await batch.get<MessageRecord>(keys.message(sid, id)));
-        if (!record || !(record.accepted || cut)) return this.#undo(batch);
+        // What it names of others may be still to come.
+        if (!record || record.mark === "conflicting") return this.#undo(batch);
         last = { seq: record.seq, id: record.id };
       }
       if (bare) {

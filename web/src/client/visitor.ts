@@ -406,6 +406,7 @@ export class Visitor implements VisitorChat {
       transcript,
       signals,
       stream,
+      alarm: () => core.status.alarm,
       refused: (error) =>
         core.alarm({ code: "refused", detail: error.message }),
       deleted: async (which) => {
