@@ -351,7 +351,8 @@ $(ASAN)/obj/t/fuzz/module_link.o: CPKG += $(NGX_INC)
 
 # The programs as shipped, where a system call that their filter does not know
 # ends them.
-SHIPPED := $(addprefix $(ASAN)/t/unit/test_,accounts admin daemon handover)
+SHIPPED := $(addprefix $(ASAN)/t/unit/test_,accounts admin admin_backup daemon \
+           handover)
 
 .PHONY: test-shipped
 test-shipped: $(BUILD)/.deps-test sidecar $(SHIPPED) ## the shipped daemon behind its filter of system calls

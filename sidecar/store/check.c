@@ -359,14 +359,36 @@ check_blocked(struct sc_checking *checking)
 
 /* --- all of it ----------------------------------------------------------- */
 
+/* Each number that was given out has a cid for good; memory is taken for as
+ * many as there are, whatever the store says. */
 static void
-run(struct sc_checking *checking)
+count_customers(struct sc_checking *checking, uint64_t cids)
 {
     struct sc_bytes value;
+    uint64_t        said = 0;
 
     if (sc_txn_get(checking->txn, SC_DB_META, "customers", 9, &value)) {
-        checking->n_customers = sc_number_of(value);
+        said = sc_number_of(value);
     }
+
+    if (said != cids) {
+        sc_check_found(checking, "%llu numbers of customers are said to be "
+                       "given out, and %llu cids are there",
+                       (unsigned long long) said, (unsigned long long) cids);
+    }
+
+    if (cids > SC_NUMBER_MAX) {
+        sc_txn_fail(checking->txn, EBADMSG);
+        return;
+    }
+
+    checking->n_customers = cids;
+}
+
+static void
+run(struct sc_checking *checking, uint64_t cids)
+{
+    count_customers(checking, cids);
 
     checking->customers = calloc(checking->n_customers + 1,
                                  sizeof(checking->customers[0]));
@@ -394,19 +416,17 @@ check_db(struct sc_check *check, struct sc_db *db, char *why,
     struct sc_db_sizes sizes;
     int                i, failed;
 
-    if (sc_db_sizes(db, &sizes) == 0) {
-        for (i = 0; i < SC_DB_COUNT; i++) {
-            checking.all += sizes.tables[i].entries;
-        }
-    }
-
-    checking.txn = sc_txn_read(db);
+    checking.txn = sc_db_sizes(db, &sizes) == 0 ? sc_txn_read(db) : NULL;
     if (checking.txn == NULL) {
         snprintf(why, why_size, "the store cannot be read");
         return -1;
     }
 
-    run(&checking);
+    for (i = 0; i < SC_DB_COUNT; i++) {
+        checking.all += sizes.tables[i].entries;
+    }
+
+    run(&checking, sizes.tables[SC_DB_CIDS].entries);
     failed = sc_txn_failed(checking.txn);
     sc_txn_end(checking.txn);
 
