@@ -488,6 +488,34 @@ describe("recovery by the code alone", () => {
   });
 });
 
+test("devices that renew the roster at the same moment do not take each other for a lie", async () => {
+  const wrong: string[] = [];
+  let between = 0;
+  proxy.tampering = {
+    async toClient(bytes) {
+      // Another one comes between what is shown and what leads to it.
+      if (between === 1 && f.openFrame(bytes).name === "vault") {
+        between++;
+        await inbox.renew({ password: PASSWORD }).catch((e) => wrong.push(e));
+      }
+      return [bytes];
+    },
+  };
+  const { account, secretKey, cid } = people.kit;
+  const tablet = await people.device(nodePlatform(), lying);
+  await tablet.login({
+    account, secretKey, cid, password: PASSWORD,
+    async confirm() {
+      await inbox.renew({ password: PASSWORD });
+      between = 1;
+      return true;
+    },
+  });
+  assert.deepEqual([between, wrong], [2, []]);
+  await until("both are listed", () => inbox.devices?.devices.length === 2);
+  assert.equal(tablet.devices!.devices.length, 2);
+});
+
 describe("a service that goes back", () => {
   /** What it hands out before a change, to be shown again after it. */
   async function rewound<T>(name: f.FrameName, work: () => Promise<T>) {
