@@ -24,6 +24,7 @@ import { encodeRoster } from "../../web/src/wire/roster.ts";
 const DAY = 86_400_000;
 /** Many more than any of these needs. */
 const READS_MOST = 20_000;
+const WRITES_MOST = 1_000;
 
 let identity: SigningKey;
 let own: SigningKey;
@@ -39,6 +40,7 @@ let hello: Bytes;
 
 /** Of the storage, since the test began. */
 let reads = 0;
+let writes = 0;
 let rosters: Rosters;
 let transcript: Transcript;
 let record: (id: Bytes) => Promise<MessageRecord | undefined>;
@@ -92,8 +94,12 @@ beforeEach(async () => {
       if (++reads > READS_MOST) throw new Error("reads without an end");
       return kept.get(key);
     },
+    write(changes) {
+      if (++writes > WRITES_MOST) throw new Error("the disk is full");
+      return kept.write(changes);
+    },
   };
-  reads = 0;
+  reads = writes = 0;
   rosters = new Rosters(storage, cid);
   await rosters.present(second, source);
   const party: Party = {
@@ -185,6 +191,28 @@ describe("a removed device's message", () => {
     assert.equal((await record(naming.id))?.accepted, true);
     assert.equal((await record(its.id))?.accepted, true);
   });
+});
+
+test("what waited long is kept bit by bit", async () => {
+  const third = await rosterOf(3, 2, await idOf(second), [own]);
+  let prev: Bytes = ZERO_ID;
+  const ids: Bytes[] = [];
+  for (let seq = 1; seq <= 40; seq++) {
+    const next = await letter(visitor, seq, prev, [], third);
+    await receive(next);
+    ids.push(prev = next.id);
+  }
+  assert.equal(await record(prev), undefined, "its roster is not here yet");
+  const showing: RosterSource = { byId: async () => third, from: async () => [third] };
+  // The pin, some messages, and then the disk is full.
+  writes = WRITES_MOST - 2;
+  await assert.rejects(transcript.retryHeld(showing), /full/);
+  const kept = async () => (await Promise.all(ids.map(record))).filter(Boolean).length;
+  assert.equal(await kept(), 32);
+  writes = 0;
+  await transcript.retryHeld(showing);
+  assert.equal(await kept(), 40);
+  assert.equal((await record(prev))?.accepted, true);
 });
 
 test("own messages of another place may name what is still to come", async () => {

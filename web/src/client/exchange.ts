@@ -237,9 +237,7 @@ export class Exchange {
       if (handed.position <= seen) break;
       missed.unshift(handed);
     }
-    while (missed.length) {
-      await this.#o.transcript.receive(missed.splice(0, AT_ONCE), this.#source);
-    }
+    await this.#o.transcript.receive(missed, this.#source);
   }
 
   async #readBack(sid: string, count: number): Promise<void> {

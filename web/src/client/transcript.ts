@@ -25,6 +25,9 @@ import {
 } from "./records.ts";
 import { validity, type KnownRoster, type RosterSource, type Rosters } from "./roster.ts";
 
+/** Messages of a session that are judged and kept together. */
+const AT_ONCE = 32;
+
 /** What the service can be asked while a message is judged. */
 export interface Source extends RosterSource {
   /** Of a device: the verified hello of a session that is new here, if the
@@ -370,8 +373,8 @@ export class Transcript {
     return false;
   }
 
-  /** Judges and persists messages that the service hands out, those of a
-   * session at once; only then may they be acknowledged. */
+  /** Judges and persists messages that the service hands out, some of a session
+   * at once; only then may they be acknowledged. */
   async receive(handed: readonly Handed[], source: Source): Promise<void> {
     const { party } = this.#o;
     const bySession = new Map<string, [Envelope, Handed][]>();
@@ -391,12 +394,12 @@ export class Transcript {
       some.push([envelope, one]);
     }
     for (const [sid, some] of bySession) {
-      await this.#locked(sid, async (batch) => {
+      while (some.length) await this.#locked(sid, async (batch) => {
         const wanted =
           party.side === "visitor"
             ? await batch.get(keys.session(sid))
             : !(await batch.get(keys.ended(sid)));
-        for (const [envelope, one] of some) {
+        for (const [envelope, one] of some.splice(0, AT_ONCE)) {
           if (wanted) await this.#receive(batch, envelope, one, source);
           else this.dropped++;
         }
