@@ -187,6 +187,13 @@ describe("the widget", () => {
         await panel.locator("textarea").getAttribute("placeholder"),
         placeholder,
       );
+      // The placeholder stands where one begins to write.
+      assert.equal(
+        await part(visitor, "textarea").evaluate(
+          (field) => getComputedStyle(field).direction,
+        ),
+        direction,
+      );
       assert.match(await visitor.lock.innerText(), lock);
       const root = page.locator("sealchat-widget .sc");
       assert.equal(await root.getAttribute("dir"), direction);

@@ -84,7 +84,8 @@ export function Composer(props: ComposerProps) {
           aria-label={label}
           placeholder={placeholder}
           value={text}
-          dir="auto"
+          // Empty, it is as what stands around it.
+          dir={(text && "auto") as "auto"}
           enterkeyhint="send"
           onInput={(event) => {
             setText(event.currentTarget.value);
