@@ -64,8 +64,9 @@ export const defences = {
     what: "a login proves a key without showing it",
     edits: [
       { file: "crypto/password.ts",
-        from: `await derive("wrap"),`,
-        to: `(globalThis as any).proof = await derive("wrap"),` },
+        from: `const raw = await derive("wrap");`,
+        to: `const raw = await derive("wrap");
+  (globalThis as any).proof = raw.slice();` },
       { file: "client/ask.ts",
         from: "new Uint8Array(proof.release ?? ZERO_ID)",
         to: "new Uint8Array((globalThis as any).proof ?? ZERO_ID)" },

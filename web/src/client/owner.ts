@@ -10,7 +10,7 @@ import { signClaim } from "../crypto/signed.ts";
 import { openKey, unwrapKey } from "../crypto/vault.ts";
 import { Role } from "../wire/auth.ts";
 import type { Account } from "../wire/account.ts";
-import { copy, equal, toUtf8, type Bytes } from "../wire/bytes.ts";
+import { copy, equal, toUtf8, wipe, type Bytes } from "../wire/bytes.ts";
 import * as f from "../wire/frames.gen.ts";
 import { KDF_ID } from "../wire/sizes.ts";
 import { WrapKind, type Wrap } from "../wire/wrap.ts";
@@ -98,7 +98,7 @@ export async function byRecovery(
       const secret = await openKey(record, pair);
       const opened = await crypto.subtle.importKey(
         format, secret, algorithm, extractable, [...usages]);
-      secret.fill(0);
+      wipe(secret);
       return opened;
     },
   };

@@ -2,7 +2,7 @@
 // disagree on is refused here before SubtleCrypto is asked, by the same rules
 // as in sidecar/protocol/ed25519.c.
 
-import { concat, fromBase64Url, fromHex, type Bytes } from "../wire/bytes.ts";
+import { concat, fromBase64Url, fromHex, wipe, type Bytes } from "../wire/bytes.ts";
 
 const P = 2n ** 255n - 19n;
 const L = 2n ** 252n + 27742317777372353535851937790883648493n;
@@ -74,7 +74,9 @@ export async function fromSeed(seed: Bytes): Promise<SigningKey> {
     crypto.subtle.importKey("pkcs8", pkcs8, "Ed25519", extractable, ["sign"]);
   // SubtleCrypto tells a private key's public half in its JWK alone.
   const jwk = await crypto.subtle.exportKey("jwk", await import_(true));
-  return { pk: fromBase64Url(jwk.x!)!, privateKey: await import_(false) };
+  const privateKey = await import_(false);
+  wipe(pkcs8);
+  return { pk: fromBase64Url(jwk.x!)!, privateKey };
 }
 
 function littleEndian(bytes: Uint8Array): bigint {

@@ -1,6 +1,6 @@
 // What is derived from password and Secret Key, and from the recovery code.
 
-import { concat, fromHex, uint, type Bytes } from "../wire/bytes.ts";
+import { concat, fromHex, uint, wipe, type Bytes } from "../wire/bytes.ts";
 import { KDF_ID } from "../wire/sizes.ts";
 import { fromSeed, type SigningKey } from "./ed25519.ts";
 import { domain, hash } from "./hash.ts";
@@ -30,14 +30,18 @@ export async function passwordKeys(secrets: {
   const mk = await pbkdf2(password, salt, ITERATIONS);
   const derive = (word: string) =>
     hkdf(mk, secretKey, concat(domain(word), accountId, uint(KDF_ID, 1)));
+  const raw = await derive("wrap");
   const wrap = await crypto.subtle.importKey(
     "raw",
-    await derive("wrap"),
+    raw,
     "AES-GCM",
     false,
     ["wrapKey", "unwrapKey"],
   );
-  return { login: await fromSeed(await derive("login")), wrap };
+  const seed = await derive("login");
+  const login = await fromSeed(seed);
+  wipe(mk, raw, seed);
+  return { login, wrap };
 }
 
 export interface RecoveryKeys {
@@ -55,7 +59,8 @@ export async function recoveryKeys(
 ): Promise<RecoveryKeys> {
   const derive = (word: string) =>
     hkdf(recoveryCode, new Uint8Array(0), concat(domain(word), accountId));
-  const pkcs8 = concat(X25519_PKCS8_HEAD, await derive("recovery-kem"));
+  const secret = await derive("recovery-kem");
+  const pkcs8 = concat(X25519_PKCS8_HEAD, secret);
   const import_ = (extractable: boolean) =>
     crypto.subtle.importKey("pkcs8", pkcs8, "X25519", extractable, [
       "deriveBits",
@@ -69,9 +74,11 @@ export async function recoveryKeys(
     [],
   );
   const raw = await crypto.subtle.exportKey("raw", publicKey);
+  const privateKey = await import_(false);
+  const seed = await derive("recovery-login");
+  const login = await fromSeed(seed);
+  wipe(secret, pkcs8, seed);
   return {
-    login: await fromSeed(await derive("recovery-login")),
-    kem: { publicKey, privateKey: await import_(false) },
-    kemPk: new Uint8Array(raw),
+    login, kem: { publicKey, privateKey }, kemPk: new Uint8Array(raw),
   };
 }

@@ -1,7 +1,7 @@
 // Wrap records: keys under AES-GCM wrapKey with everything before the
 // ciphertext as AAD, or sealed to the recovery key.
 
-import { concat, type Bytes } from "../wire/bytes.ts";
+import { concat, wipe, type Bytes } from "../wire/bytes.ts";
 import {
   encodeWrapHeader,
   type Wrap,
@@ -22,7 +22,9 @@ export async function wrapKey(
 ): Promise<Bytes> {
   const iv = crypto.getRandomValues(new Uint8Array(12));
   const format = formatOf(header.kind);
-  const n = (await crypto.subtle.exportKey(format, key)).byteLength + GCM_TAG;
+  const secret = new Uint8Array(await crypto.subtle.exportKey(format, key));
+  const n = secret.length + GCM_TAG;
+  wipe(secret);
   const additionalData = encodeWrapHeader({ ...header, iv }, n);
   const ct = await crypto.subtle.wrapKey(format, key, under, {
     name: "AES-GCM",
@@ -58,11 +60,13 @@ export async function sealKey(
   key: CryptoKey,
   recoveryKem: Bytes,
 ): Promise<Bytes> {
-  const secret = await crypto.subtle.exportKey(formatOf(header.kind), key);
-  const n = secret.byteLength + 48;
+  const secret = new Uint8Array(
+    await crypto.subtle.exportKey(formatOf(header.kind), key));
+  const n = secret.length + 48;
   const aad = encodeWrapHeader({ ...header, iv: new Uint8Array(12) }, n);
   const info = concat(domain("recovery"), aad);
-  const ct = await hpke.seal(recoveryKem, info, new Uint8Array(secret));
+  const ct = await hpke.seal(recoveryKem, info, secret);
+  wipe(secret);
   return concat(aad, ct);
 }
 

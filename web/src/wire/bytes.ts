@@ -41,6 +41,11 @@ export function copy(bytes: Uint8Array): Bytes {
   return new Uint8Array(bytes);
 }
 
+/** Of secrets that are used up: as far as a script can, nothing of them stays. */
+export function wipe(...secrets: readonly Uint8Array[]): void {
+  for (const secret of secrets) secret.fill(0);
+}
+
 /** value in n bytes, big-endian. */
 export function uint(value: number, n: number): Bytes {
   const out = new Uint8Array(n);
