@@ -30,6 +30,10 @@
 #define IDLE_PAGES        64u
 #define BUSY_PAGES        16u
 
+/* The share of the reserve that has to be free beyond it before a store that
+ * was full may be said to be full again. */
+#define AGAIN_SHARE       8u
+
 /* Steps of expiry in a row, when lists are so large that one is not enough. */
 #define EXPIRY_STEPS      16u
 
@@ -657,7 +661,8 @@ publish(struct sc_apply *apply, const struct work *work)
     }
 }
 
-/* Once each time that it gets full. */
+/* Once each time that it gets full: what is refused for want of a page or two
+ * comes with lists that take less, and in turn with them. */
 static void
 tell_of_room(struct sc_store *store, const struct sc_apply *apply, char *why,
              size_t why_size)
@@ -671,7 +676,10 @@ tell_of_room(struct sc_store *store, const struct sc_apply *apply, char *why,
                      "are left are kept for deletions",
                      (unsigned long long) (left >> 20));
         }
-    } else if (apply->refused_full == 0 && left > store->room.reserve) {
+    } else if (apply->refused_full == 0
+               && left > store->room.reserve
+                         + store->room.reserve / AGAIN_SHARE)
+    {
         store->full = 0;
     }
 }

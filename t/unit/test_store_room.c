@@ -85,6 +85,26 @@ send_round(struct fixture *f)
     return taken;
 }
 
+/* It is said once, and not again with every message that is refused behind
+ * something that is not. */
+static void
+said_once(struct fixture *f, uint64_t number)
+{
+    unsigned i, refused = 0;
+
+    for (i = 0; i < SESSIONS; i++) {
+        if (!send_one(f, i, 1)) {
+            refused++;
+            assert_string_equal(f->why, "");
+        }
+        assert_int_equal(set_cursor(f, number, 0, name_of('e', i), 1),
+                         SC_E_NONE);
+        assert_string_equal(f->why, "");
+    }
+
+    assert_true(refused > SESSIONS / 2);
+}
+
 static uint64_t
 fill(struct fixture *f)
 {
@@ -103,6 +123,7 @@ fill(struct fixture *f)
 
     assert_true(stored > SESSIONS);
     assert_non_null(strstr(f->why, "no room for messages"));
+    said_once(f, number);
     while (send_one(f, 0, 0)) {
         continue;
     }
