@@ -23,6 +23,9 @@
 #include "queue.h"
 #include "resume.h"
 
+/* Between two lines about the same trouble of the store. */
+#define TROUBLE_MS  1000u
+
 
 uint64_t
 sc_service_hash(const struct sc_service *service, const uint8_t id[32])
@@ -64,12 +67,31 @@ on_room(void *data)
 }
 
 
+/* A disk that fails does so with every list that clients cause, as often as
+ * they come again: the same is said once a second at most. */
 static void
 on_trouble(void *data, const char *why)
 {
-    (void) data;
+    struct sc_service *service = data;
+    struct sc_trouble *last = &service->trouble;
+    uint64_t           now = uv_now(&service->loop);
+
+    if (now - last->time < TROUBLE_MS
+        && strncmp(last->why, why, sizeof(last->why) - 1) == 0)
+    {
+        last->more++;
+        return;
+    }
+
+    if (last->more) {
+        sc_log(SC_LOG_ERROR, "store: the same %u times more: %s", last->more,
+               last->why);
+    }
 
     sc_log(SC_LOG_ERROR, "store: %s", why);
+    snprintf(last->why, sizeof(last->why), "%s", why);
+    last->time = now;
+    last->more = 0;
 }
 
 

@@ -27,12 +27,20 @@ struct sc_link;
 struct sc_stream;
 struct sc_tickets;
 
+/* What the store said last that something was wrong. */
+struct sc_trouble {
+    char     why[256];
+    uint64_t time;               /* of the loop's clock, ms */
+    unsigned more;               /* times since then */
+};
+
 struct sc_service {
     uv_loop_t               loop;
     const struct sc_config *config;
     struct sc_vault        *vault;
     struct sc_store        *store;
     struct sc_commit       *commit;
+    struct sc_trouble       trouble;
 
     uint8_t                 origin_hash[32];
     uint8_t                 decoy_pk[32];   /* its private half was erased */
