@@ -30,13 +30,15 @@ const failures: Record<ClientErrorCode, string> = {
     "The service asked for your password to be protected in another way than agreed, so nothing was sent. Speak to whoever runs it.",
   "not-genuine":
     "What the service sent could not be verified, so nothing was trusted. Speak to whoever runs it.",
-  declined: "You did not confirm the devices, so this device was not added.",
+  declined:
+    "You did not confirm the devices, so nothing was changed. If one of them is not yours, remove it in the settings of a device that you trust; if one is missing, speak to whoever runs the service.",
   "too-many-devices":
     "This account has 64 devices already. Remove one on another device first.",
   "already-set-up": "This browser is set up already. Reload the page.",
   "no-device": "This browser is not set up yet. Log in first.",
-  "no-conversation": "This conversation is no longer there.",
-  alarm: "Nothing was sent, because an alarm stands.",
+  "no-conversation":
+    "This conversation is no longer there. Reload the page to see which are.",
+  alarm: "Nothing was sent, because something does not fit.",
   refused: "The service refused.",
   offline:
     "The service cannot be reached. Nothing was changed; try again in a moment.",
@@ -58,7 +60,10 @@ export function failureWords(error: unknown): string {
 
     return `${failures["too-many"]} Here, try again in ${when}.`;
   }
-  if (error.code === "refused") return `${failures.refused} ${error.message}`;
+  // What it was is told by whoever found it.
+  if (error.code === "refused" || error.code === "alarm") {
+    return `${failures[error.code]} ${error.message}`;
+  }
 
   return failures[error.code];
 }
