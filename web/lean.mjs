@@ -174,7 +174,7 @@ const said = [
   [/(new (?:Range)?Error\()(?:"[^"]*"|`[^`]*`)\)/g, "$1)"],
   [/\b(contradiction|conflict|bad)\("[^"]*"\)/g, '$1("")'],
   [/(\.close\()"[^"]*"\)/g, "$1)"],
-  [/super\(`the connection [^`]*`\S*`\);/g, "super();"],
+  [/super\(`the connection .*`\);/g, "super();"],
   [/(\.#bad \|\|= )`[^`]*`/g, '$1"!"'],
   [/^ +this\.name = "\w+";\n/gm, ""],
 ];

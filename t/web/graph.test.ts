@@ -193,6 +193,25 @@ describe("a removed device's message", () => {
   });
 });
 
+test("a removed device's messages count whichever comes first, they or what names them", async () => {
+  const one = await letter(removed, 1, ZERO_ID);
+  const two = await letter(removed, 2, one.id);
+  const naming = await letter(visitor, 1, ZERO_ID, [two.id]);
+  await receive(naming);
+  assert.equal((await record(naming.id))?.mark, "gap");
+  // As the history has them: newest first.
+  await receive(two);
+  assert.equal((await record(two.id))?.mark, "removed-device");
+  assert.deepEqual(
+    await transcript.missing(), new Map([[toHex(sid), new Set([toHex(one.id)])]]));
+  await receive(one);
+  for (const { id } of [one, two, naming]) {
+    assert.equal((await record(id))?.accepted, true);
+    assert.equal((await record(id))?.mark, undefined);
+  }
+  assert.equal((await transcript.missing()).size, 0);
+});
+
 test("what waited long is kept bit by bit", async () => {
   const third = await rosterOf(3, 2, await idOf(second), [own]);
   let prev: Bytes = ZERO_ID;

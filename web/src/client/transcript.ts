@@ -525,6 +525,7 @@ export class Transcript {
       (await deviceOf(highest, envelope.signkeyId)) !== undefined;
     if (!listed) {
       this.#put(batch, record, "removed-device");
+      await this.#retry(batch, sid, id);
       return;
     }
     await this.#tryAccept(batch, record);
@@ -551,8 +552,8 @@ export class Transcript {
     const missing: string[] = [];
     const vouched = new Map<string, MessageRecord>();
     for (const ancestor of namedBy(record)) {
-      const counts = await this.#vouch(batch, sid, ancestor, vouched);
-      if (!counts) missing.push(ancestor);
+      const lacking = await this.#vouch(batch, sid, ancestor, vouched);
+      if (lacking) missing.push(lacking);
     }
     if (missing.length) {
       this.#put(batch, record, "gap");
@@ -567,24 +568,25 @@ export class Transcript {
     if (!now?.accepted) await this.#accept(batch, record);
   }
 
-  /** Whether an ancestor is accepted, or becomes so because somebody who
-   * counts names it: a removed device's message, written while it was listed.
-   * Those go to vouched, the oldest first. */
+  /** What keeps an ancestor from being accepted, if it is not, nor becomes so
+   * because somebody who counts names it: a removed device's message, written
+   * while it was listed.  Those go to vouched, the oldest first. */
   async #vouch(
     batch: Batch,
     sid: string,
     id: string,
     vouched: Map<string, MessageRecord>,
-  ): Promise<boolean> {
+  ): Promise<string | undefined> {
     const record = await batch.get<MessageRecord>(keys.message(sid, id));
     // Many ways lead to what names many: each is looked at once.
-    if (!record || record.accepted || vouched.has(id)) return !!record;
-    if (record.mark !== "removed-device") return false;
+    if (record?.accepted || vouched.has(id)) return undefined;
+    if (record?.mark !== "removed-device") return id;
     for (const ancestor of namedBy(record)) {
-      if (!(await this.#vouch(batch, sid, ancestor, vouched))) return false;
+      const lacking = await this.#vouch(batch, sid, ancestor, vouched);
+      if (lacking) return lacking;
     }
     vouched.set(id, record);
-    return true;
+    return undefined;
   }
 
   async #accept(
@@ -610,6 +612,11 @@ export class Transcript {
       const read = record.kind === BodyKind.receipt ? "read" : "delivered";
       await this.#markArrived(batch, sid, named, read);
     }
+    await this.#retry(batch, sid, id);
+  }
+
+  /** It is here, for those that waited for it. */
+  async #retry(batch: Batch, sid: string, id: string): Promise<void> {
     for (const [key] of await batch.list(keys.gapsOf(sid, id))) {
       batch.delete(key);
       const waiter = await batch.get<MessageRecord>(
