@@ -29,6 +29,14 @@ struct daemon {
 
 
 static void
+unwatch(struct daemon *daemon)
+{
+    uv_close((uv_handle_t *) &daemon->term, NULL);
+    uv_close((uv_handle_t *) &daemon->interrupt, NULL);
+}
+
+
+static void
 on_signal(uv_signal_t *handle, int number)
 {
     struct daemon *daemon = handle->data;
@@ -36,8 +44,7 @@ on_signal(uv_signal_t *handle, int number)
     sc_log(SC_LOG_INFO, "%s: stopping",
            number == SIGTERM ? "SIGTERM" : "SIGINT");
 
-    uv_close((uv_handle_t *) &daemon->term, NULL);
-    uv_close((uv_handle_t *) &daemon->interrupt, NULL);
+    unwatch(daemon);
     sc_service_stop(&daemon->service);
 }
 
@@ -64,12 +71,14 @@ run(const struct sc_config *config)
         return 1;
     }
 
+    /* What comes from now on is heard when the loop runs: whoever can connect
+     * can also end it cleanly. */
     daemon->service.config = config;
+    watch(daemon, &daemon->term, SIGTERM);
+    watch(daemon, &daemon->interrupt, SIGINT);
     rc = sc_service_start(&daemon->service, why, sizeof(why));
 
     if (rc == 0) {
-        watch(daemon, &daemon->term, SIGTERM);
-        watch(daemon, &daemon->interrupt, SIGINT);
         sc_log(SC_LOG_INFO, "ready: %s on %s", config->origin,
                config->listen);
         if (geteuid() == 0) {
@@ -78,6 +87,7 @@ run(const struct sc_config *config)
         sc_notify("READY=1");
     } else {
         sc_log(SC_LOG_ERROR, "%s", why);
+        unwatch(daemon);
     }
 
     uv_run(&daemon->service.loop, UV_RUN_DEFAULT);

@@ -649,6 +649,31 @@ test_options(void **state)
     says(arguments + 3, 1, "conf:19: unknown key colour in [log]");
 }
 
+/* Whoever can connect can end it cleanly, however soon. */
+static void
+test_stop_at_once(void **state)
+{
+    int fd;
+
+    (void) state;
+
+    peer_close(&P);
+    daemon_stop(&D);
+
+    for (int i = 0; i < 20; i++) {
+        unlink(D.sock);
+        D.pid = daemon_spawn(&D);
+        while ((fd = connect_to(D.sock)) < 0) {
+            assert_int_equal(waitpid(D.pid, NULL, WNOHANG), 0);
+        }
+        daemon_stop(&D);
+        close(fd);
+    }
+
+    daemon_start(&D);
+    peer_open(&P, &D);
+}
+
 int
 main(void)
 {
@@ -663,6 +688,7 @@ main(void)
         cmocka_unit_test_setup_teardown(test_history, setup, teardown),
         cmocka_unit_test_setup_teardown(test_sessions, setup, teardown),
         cmocka_unit_test_setup_teardown(test_signals, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_stop_at_once, setup, teardown),
         cmocka_unit_test_setup_teardown(test_kill, setup, teardown),
         cmocka_unit_test_setup_teardown(test_stop, setup, teardown),
         cmocka_unit_test_setup_teardown(test_many, setup, teardown),
