@@ -61,6 +61,11 @@ sub put {
 }
 
 mkdir "$dir/$_" or die "$_: $!\n" for qw(pages pages/widget pages/widget/5ea1);
+# As nginx has it beside its configuration.
+open my $types, '>', "$dir/mime.types" or die "mime.types: $!\n";
+print $types "types { text/html html; application/javascript js; }\n";
+close $types or die "mime.types: $!\n";
+
 put('inbox.html', 'this is the inbox');
 put('widget/5ea1/sealchat-widget.js', 'this is the widget');
 
@@ -89,6 +94,8 @@ like($answer, qr/\r\n\r\nthis is the inbox$/, '... which is the inbox');
 
 $answer = get('/widget/5ea1/sealchat-widget.js');
 like($answer, qr/\r\n\r\nthis is the widget$/, 'releases of the widget are there');
+like($answer, qr{^Content-Type: application/javascript\r$}m,
+    '... as what they are');
 like($answer, qr/^Access-Control-Allow-Origin: \*\r$/m,
     '... and the pages of other sites may load them with a hash');
 
