@@ -48,7 +48,7 @@ export interface Play {
   readonly failed?: (error: unknown) => void;
 }
 
-interface Record {
+interface LinkRecord {
   readonly kind: number;
   readonly stream: number;
   readonly header: Bytes;
@@ -56,7 +56,7 @@ interface Record {
 }
 
 /** A whole record at the beginning, or undefined. */
-function takeRecord(held: Buffer): Record | undefined {
+function takeRecord(held: Buffer): LinkRecord | undefined {
   if (held.length < HEADER) return undefined;
   const length = held.readUInt32BE(0);
   if (held.length < HEADER + length) return undefined;
@@ -98,13 +98,21 @@ function pageOf(origin: string): string {
   return /^https?:\/\/([a-z0-9-]+)/.exec(origin)?.[1] ?? "";
 }
 
+type Way = "toClient" | "toService";
+
 /** What a worker of nginx and the sidecar say to each other. */
 class Pair {
   readonly #hostile: HostileLink;
   readonly #nginx: Socket;
   readonly #sidecar: Socket;
   readonly #streams = new Map<number, Stream>();
+  readonly #wasCut = new WeakSet<Stream>();
   readonly #tails = new Map<string, Promise<void>>();
+  /** Ids of streams that were cut, until the end that speaks on this way has
+   * said CLOSE too: nothing of them passes, as it would break the link. */
+  readonly #cut: Record<Way, Set<number>> = {
+    toClient: new Set(), toService: new Set(),
+  };
 
   constructor(hostile: HostileLink, nginx: Socket, sidecar: Socket) {
     this.#hostile = hostile;
@@ -119,7 +127,7 @@ class Pair {
     this.#sidecar.destroy();
   }
 
-  #read(from: Socket, to: Socket, way: "toClient" | "toService"): void {
+  #read(from: Socket, to: Socket, way: Way): void {
     let held = Buffer.alloc(0);
     from.on("data", (chunk: Buffer) => {
       this.#hostile.tap?.(chunk);
@@ -134,23 +142,29 @@ class Pair {
   }
 
   /** In order on each stream and way, however long a play thinks. */
-  #pass(record: Record, to: Socket, way: "toClient" | "toService"): void {
-    const key = `${record.stream} ${way}`;
+  #pass(record: LinkRecord, to: Socket, way: Way): void {
+    const { kind, stream: id } = record;
+    if (this.#cut[way].has(id)) {
+      if (kind === CLOSE) this.#cut[way].delete(id);
+      return;
+    }
+    const key = `${id} ${way}`;
     const before = this.#tails.get(key);
     const stream = this.#streamOf(record);
+    if (kind === CLOSE) this.#streams.delete(id);
     const work = async () => {
       await before;
       for (const bytes of await this.#become(record, stream, way)) {
-        if (to.writable) to.write(bytes);
+        if (to.writable && !(stream && this.#wasCut.has(stream))) to.write(bytes);
       }
     };
     this.#tails.set(key, work().catch(() => void to.destroy()));
   }
 
   async #become(
-    record: Record,
+    record: LinkRecord,
     stream: Stream | undefined,
-    way: "toClient" | "toService",
+    way: Way,
   ): Promise<Bytes[]> {
     const whole = concat(record.header, record.payload);
     if (record.kind !== DATA || !stream) return [whole];
@@ -160,14 +174,24 @@ class Pair {
     return frames.map((frame) => dataRecord(record.stream, frame));
   }
 
-  #streamOf({ kind, stream: id, payload }: Record): Stream | undefined {
+  #streamOf({ kind, stream: id, payload }: LinkRecord): Stream | undefined {
     if (kind !== OPEN) return this.#streams.get(id);
     const { origin, cid } = readOpen(payload);
+    const isOpen = () => this.#streams.get(id) === stream;
     const stream: Stream = {
       cid, page: pageOf(origin), role: 0, subject: "",
-      toClient: (frame) => void this.#nginx.write(dataRecord(id, frame)),
-      toService: (frame) => void this.#sidecar.write(dataRecord(id, frame)),
+      toClient: (frame) => {
+        if (isOpen()) this.#nginx.write(dataRecord(id, frame));
+      },
+      toService: (frame) => {
+        if (isOpen()) this.#sidecar.write(dataRecord(id, frame));
+      },
       cut: () => {
+        if (!isOpen()) return;
+        this.#streams.delete(id);
+        this.#wasCut.add(stream);
+        this.#cut.toService.add(id);
+        this.#cut.toClient.add(id);
         this.#nginx.write(closeRecord(id, 1012));
         this.#sidecar.write(closeRecord(id, 1001));
       },
@@ -215,7 +239,7 @@ export class HostileLink {
   async play(
     stream: Stream,
     bytes: Bytes,
-    way: "toClient" | "toService",
+    way: Way,
   ): Promise<Bytes[]> {
     let frames = [bytes];
     for (const play of this.#of(stream)) {

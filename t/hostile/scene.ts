@@ -124,6 +124,7 @@ export class Scene {
   /** By page: up to which forged position. */
   readonly #acknowledged = new Map<string, number>();
   readonly #streams = new Map<string, Stream>();
+  #followed = "";
   #shown: Tab | undefined;
   #forged = FORGED;
 
@@ -152,11 +153,17 @@ export class Scene {
     this.follow(this.cid);
   }
 
-  /** Keeps what comes by of a customer: of this lane's, or another's. */
+  /** Keeps what comes by of a customer: of this lane's, or another's, whose
+   * streams are meant from then on. */
   follow(cid: string): void {
+    this.#streams.clear();
+    this.#followed = cid;
     this.play({
       cid,
-      opened: (stream) => void this.#streams.set(stream.page, stream),
+      opened: (stream) => {
+        // The lane's desk may come again at any time.
+        if (cid === this.#followed) this.#streams.set(stream.page, stream);
+      },
       toService: (passing) => void this.record.note(passing, true),
       toClient: (passing) => void this.record.note(passing, false),
     });

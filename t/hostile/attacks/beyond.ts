@@ -126,6 +126,10 @@ async function forgetful(scene: Scene): Promise<Ending> {
 async function forgetsBehind(scene: Scene): Promise<Ending> {
   const { visitor } = await talking(scene, "Please note my order.", "Noted.");
   const stream = scene.stream("shop");
+  const count = (what: string) => scene.record.frames.filter(
+    ({ name, stream: s }) => name === what && s === stream).length;
+  // What is under way would be asked again, and be answered twice.
+  await until("nothing is under way", () => count("send") === count("stored"));
   const last = scene.record.frames.findLast(({ name, stream: s }) =>
     name === "ready" && s === stream)!;
   const ready = {

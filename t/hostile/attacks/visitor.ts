@@ -136,11 +136,13 @@ async function riddles(scene: Scene): Promise<Ending> {
       kind: BodyKind.text, heads: heads(), content: toUtf8(`What comes before ${i}?`),
     }) });
   }
-  await until("the search has ended", async () => {
+  // Searches go on beside what arrives.
+  const settled = () => until("the search has ended", async () => {
     const before = pages;
     await pause(600);
     return before > 0 && before === pages;
   });
+  await settled();
   const searched = pages;
   const rows = (words: string) =>
     desk.list.locator(".row", { hasText: words }).count();
@@ -149,7 +151,7 @@ async function riddles(scene: Scene): Promise<Ending> {
     await (await sender(scene)).says(said);
     await until("the next visitor", () => rows(said));
   }
-  await pause(300);
+  await settled();
   return scene.ends({
     won: () => pages - searched >= HONEST / 2,
     // One search may still have been under way.
