@@ -160,31 +160,6 @@ expect_not_stored(struct letter *letter)
     expect_error(&visitor, SC_E_STORAGE_FAILED);
 }
 
-static uint64_t
-steady_ms(void)
-{
-    struct timespec t;
-
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (uint64_t) t.tv_sec * 1000 + (uint64_t) t.tv_nsec / 1000000;
-}
-
-/* Lines of the log that have that text. */
-static unsigned
-lines_with(const char *text)
-{
-    char     line[2048];
-    FILE    *f = fopen(D.log, "r");
-    unsigned n = 0;
-
-    assert_non_null(f);
-    while (fgets(line, sizeof(line), f)) {
-        n += strstr(line, text) != NULL;
-    }
-    fclose(f);
-    return n;
-}
-
 static void
 test_sync_fails(void **state)
 {
@@ -217,7 +192,7 @@ test_sync_fails(void **state)
 
     /* Whoever comes again and again does not fill the log: two lines a second,
      * one of them how often. */
-    assert_true(lines_with("an earlier sync failed")
+    assert_true(log_lines(&D, "an earlier sync failed")
                 <= 2 + 2 * (steady_ms() - since) / 1000);
     assert_true(log_has(&D, "could not write to the store: Input/output"));
     assert_true(log_has(&D, "an earlier sync failed; the store must be "

@@ -6,13 +6,9 @@
 #ifndef SEALCHAT_T_LIMITED_H
 #define SEALCHAT_T_LIMITED_H
 
-#include "people.h"
+#include "served.h"
 
 #include "protocol/puzzle.h"
-
-static struct daemon D;
-static struct peer   P;
-static struct owner  O;
 
 static inline int
 start(const char *limits)
@@ -38,16 +34,6 @@ start(const char *limits)
 #define NONE                                                                  \
     "[limits]\npuzzle_bits = 8\npuzzle_account = none\n"                      \
     "logins_address = none\nlogins_account = none\n"
-
-static inline int
-teardown(void **state)
-{
-    (void) state;
-
-    peer_close(&P);
-    daemon_free(&D);
-    return 0;
-}
 
 
 /* --- asking -------------------------------------------------------------- */

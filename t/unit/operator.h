@@ -5,33 +5,10 @@
 #ifndef SEALCHAT_T_OPERATOR_H
 #define SEALCHAT_T_OPERATOR_H
 
-#include "people.h"
+#include "served.h"
 
-static struct daemon D;
-static struct peer   P;
 static char          Out[1 << 20];
 
-
-static inline int
-setup(void **state)
-{
-    (void) state;
-
-    daemon_make(&D);
-    daemon_start(&D);
-    peer_open(&P, &D);
-    return 0;
-}
-
-static inline int
-teardown(void **state)
-{
-    (void) state;
-
-    peer_close(&P);
-    daemon_free(&D);
-    return 0;
-}
 
 static inline const char *
 ctl_program(void)

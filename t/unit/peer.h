@@ -217,6 +217,32 @@ log_has(const struct daemon *d, const char *text)
     return strstr(all, text) != NULL;
 }
 
+/* Lines of its log that have that text. */
+static inline unsigned
+log_lines(const struct daemon *d, const char *text)
+{
+    char     line[2048];
+    FILE    *f = fopen(d->log, "r");
+    unsigned n = 0;
+
+    assert_non_null(f);
+    while (fgets(line, sizeof(line), f)) {
+        n += strstr(line, text) != NULL;
+    }
+    fclose(f);
+    return n;
+}
+
+/* ms of the monotonic clock. */
+static inline uint64_t
+steady_ms(void)
+{
+    struct timespec t;
+
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (uint64_t) t.tv_sec * 1000 + (uint64_t) t.tv_nsec / 1000000;
+}
+
 /* --- the link ------------------------------------------------------------ */
 
 struct got {

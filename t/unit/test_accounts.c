@@ -4,33 +4,9 @@
  * role may fetch.
  */
 
-#include "people.h"
-
-static struct daemon D;
-static struct peer   P;
+#include "served.h"
 
 static const uint8_t zeros[32];
-
-static int
-setup(void **state)
-{
-    (void) state;
-
-    daemon_make(&D);
-    daemon_start(&D);
-    peer_open(&P, &D);
-    return 0;
-}
-
-static int
-teardown(void **state)
-{
-    (void) state;
-
-    peer_close(&P);
-    daemon_free(&D);
-    return 0;
-}
 
 static void
 expect_done(struct client *c)

@@ -3,35 +3,9 @@
  * the session stays as it was.
  */
 
-#include "people.h"
-
-static struct daemon D;
-static struct peer   P;
-static struct owner  O;
+#include "served.h"
 
 static const uint8_t zeros[32];
-
-static int
-setup(void **state)
-{
-    (void) state;
-
-    daemon_make(&D);
-    daemon_start(&D);
-    peer_open(&P, &D);
-    owner_register(&O, &P);
-    return 0;
-}
-
-static int
-teardown(void **state)
-{
-    (void) state;
-
-    peer_close(&P);
-    daemon_free(&D);
-    return 0;
-}
 
 /* The next frame of that type; deliveries and whatever else came are let
  * pass. */
@@ -323,7 +297,7 @@ int
 main(void)
 {
     const struct CMUnitTest tests[] = {
-#define T(name) cmocka_unit_test_setup_teardown(test_##name, setup, teardown)
+#define T(name) cmocka_unit_test_setup_teardown(test_##name, owned, teardown)
         T(block), T(durable), T(behind), T(refused)
 #undef T
     };

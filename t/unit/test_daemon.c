@@ -3,31 +3,7 @@
  * visitors log in, write and read; windows, pauses, pages, restarts.
  */
 
-#include "people.h"
-
-static struct daemon D;
-static struct peer   P;
-
-static int
-setup(void **state)
-{
-    (void) state;
-
-    daemon_make(&D);
-    daemon_start(&D);
-    peer_open(&P, &D);
-    return 0;
-}
-
-static int
-teardown(void **state)
-{
-    (void) state;
-
-    peer_close(&P);
-    daemon_free(&D);
-    return 0;
-}
+#include "served.h"
 
 static void
 restart(void)

@@ -3,7 +3,7 @@
  * waits, and those who are there go on.
  */
 
-#include "people.h"
+#include "served.h"
 
 #include <sys/resource.h>
 
@@ -13,14 +13,12 @@
 /* One look at the backlog in so many ms, at most. */
 #define RETRY_MS     500u
 
-static struct daemon D;
-static struct peer   P;
-static char          Admin[108];
+static char Admin[108];
 
 static int
-setup(void **state)
+few(void **state)
 {
-    struct rlimit usual, few;
+    struct rlimit usual, small;
 
     (void) state;
 
@@ -28,8 +26,8 @@ setup(void **state)
     snprintf(Admin, sizeof(Admin), "%s.admin", D.sock);
 
     assert_int_equal(getrlimit(RLIMIT_NOFILE, &usual), 0);
-    few = (struct rlimit) { DESCRIPTORS, usual.rlim_max };
-    assert_int_equal(setrlimit(RLIMIT_NOFILE, &few), 0);
+    small = (struct rlimit) { DESCRIPTORS, usual.rlim_max };
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &small), 0);
     daemon_start(&D);
     assert_int_equal(setrlimit(RLIMIT_NOFILE, &usual), 0);
 
@@ -37,48 +35,13 @@ setup(void **state)
     return 0;
 }
 
-static int
-teardown(void **state)
-{
-    (void) state;
-
-    peer_close(&P);
-    daemon_free(&D);
-    return 0;
-}
-
-static uint64_t
-steady_ms(void)
-{
-    struct timespec t;
-
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (uint64_t) t.tv_sec * 1000 + (uint64_t) t.tv_nsec / 1000000;
-}
-
-/* Lines of the log that have that text. */
-static unsigned
-lines_with(const char *text)
-{
-    char     line[2048];
-    FILE    *f = fopen(D.log, "r");
-    unsigned n = 0;
-
-    assert_non_null(f);
-    while (fgets(line, sizeof(line), f)) {
-        n += strstr(line, text) != NULL;
-    }
-    fclose(f);
-    return n;
-}
-
 static void
 await_line(const char *text)
 {
-    for (int i = 0; i < PATIENCE / 20 && lines_with(text) == 0; i++) {
+    for (int i = 0; i < PATIENCE / 20 && log_lines(&D, text) == 0; i++) {
         nap(20);
     }
-    assert_true(lines_with(text) > 0);
+    assert_true(log_lines(&D, text) > 0);
 }
 
 /* Who waits at the admin socket neither keeps the loop busy nor fills the log,
@@ -121,7 +84,7 @@ test_admin_waits(void **state)
         assert_int_equal(expect_stored(&c), i + 1);
     }
 
-    n = lines_with("admin: accept");
+    n = log_lines(&D, "admin: accept");
     assert_true((uint64_t) n <= 1 + (steady_ms() - began) / RETRY_MS);
 
     n = send(admin, request, strlen(request), MSG_NOSIGNAL);
@@ -139,7 +102,7 @@ int
 main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(test_admin_waits, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_admin_waits, few, teardown),
     };
 
     assert_true(sodium_init() >= 0);

@@ -4,39 +4,14 @@
  * store.  After an error that closes nothing the stream goes on.
  */
 
-#include "people.h"
+#include "served.h"
 
 #include <uv.h>
 
 #include "stream.h"
 
-static struct daemon D;
-static struct peer   P;
-static struct owner  O;
 
 static const uint8_t zeros[32];
-
-static int
-setup(void **state)
-{
-    (void) state;
-
-    daemon_make(&D);
-    daemon_start(&D);
-    peer_open(&P, &D);
-    owner_register(&O, &P);
-    return 0;
-}
-
-static int
-teardown(void **state)
-{
-    (void) state;
-
-    peer_close(&P);
-    daemon_free(&D);
-    return 0;
-}
 
 /* --- the address --------------------------------------------------------- */
 
@@ -696,20 +671,20 @@ int
 main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(test_bad_cid, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_not_here, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_auth_failed, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_challenge, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_bad_cid, owned, teardown),
+        cmocka_unit_test_setup_teardown(test_not_here, owned, teardown),
+        cmocka_unit_test_setup_teardown(test_auth_failed, owned, teardown),
+        cmocka_unit_test_setup_teardown(test_challenge, owned, teardown),
         cmocka_unit_test(test_challenge_age),
-        cmocka_unit_test_setup_teardown(test_bad_hello, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_bad_hello_again, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_envelopes, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_roster_without_device, setup,
+        cmocka_unit_test_setup_teardown(test_bad_hello, owned, teardown),
+        cmocka_unit_test_setup_teardown(test_bad_hello_again, owned, teardown),
+        cmocka_unit_test_setup_teardown(test_envelopes, owned, teardown),
+        cmocka_unit_test_setup_teardown(test_roster_without_device, owned,
                                         teardown),
-        cmocka_unit_test_setup_teardown(test_sequence, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_pages, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_busy, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_storage_full, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_sequence, owned, teardown),
+        cmocka_unit_test_setup_teardown(test_pages, owned, teardown),
+        cmocka_unit_test_setup_teardown(test_busy, owned, teardown),
+        cmocka_unit_test_setup_teardown(test_storage_full, owned, teardown),
     };
 
     if (sodium_init() < 0) {

@@ -3,37 +3,12 @@
  * every kind of ticket that must not bring anybody back.
  */
 
-#include "people.h"
+#include "served.h"
 
 #include "ticket.h"
 
-static struct daemon D;
-static struct peer   P;
-static struct owner  O;
 
 static const uint8_t zeros[32];
-
-static int
-setup(void **state)
-{
-    (void) state;
-
-    daemon_make(&D);
-    daemon_start(&D);
-    peer_open(&P, &D);
-    owner_register(&O, &P);
-    return 0;
-}
-
-static int
-teardown(void **state)
-{
-    (void) state;
-
-    peer_close(&P);
-    daemon_free(&D);
-    return 0;
-}
 
 static void
 start_again(void)
@@ -869,7 +844,7 @@ int
 main(void)
 {
     const struct CMUnitTest tests[] = {
-#define T(name) cmocka_unit_test_setup_teardown(test_##name, setup, teardown)
+#define T(name) cmocka_unit_test_setup_teardown(test_##name, owned, teardown)
         T(kill), T(term), T(before_stored), T(mark), T(paused), T(forged),
         T(other_customer), T(other_service), T(other_peer), T(stale),
         T(removed_device), T(replaced_login), T(deleted_session),

@@ -3,11 +3,7 @@
  * Then every frame too short, too long and too large.
  */
 
-#include "people.h"
-
-static struct daemon D;
-static struct peer   P;
-static struct owner  O;
+#include "served.h"
 
 static const uint8_t zeros[32];
 
@@ -23,28 +19,6 @@ struct bytes {
     uint8_t p[SC_FRAME_MAX];
     size_t  n;
 };
-
-static int
-setup(void **state)
-{
-    (void) state;
-
-    daemon_make(&D);
-    daemon_start(&D);
-    peer_open(&P, &D);
-    owner_register(&O, &P);
-    return 0;
-}
-
-static int
-teardown(void **state)
-{
-    (void) state;
-
-    peer_close(&P);
-    daemon_free(&D);
-    return 0;
-}
 
 /* All messages up to the newest, which is not the device's own. */
 static void
@@ -459,10 +433,10 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_every_frame_in_every_role,
-                                        setup, teardown),
-        cmocka_unit_test_setup_teardown(test_other_types, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_lengths, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_headers, setup, teardown),
+                                        owned, teardown),
+        cmocka_unit_test_setup_teardown(test_other_types, owned, teardown),
+        cmocka_unit_test_setup_teardown(test_lengths, owned, teardown),
+        cmocka_unit_test_setup_teardown(test_headers, owned, teardown),
     };
 
     if (sodium_init() < 0) {

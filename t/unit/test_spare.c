@@ -3,33 +3,7 @@
  * DONE means that they survive a kill -9.
  */
 
-#include "people.h"
-
-static struct daemon D;
-static struct peer   P;
-static struct owner  O;
-
-static int
-setup(void **state)
-{
-    (void) state;
-
-    daemon_make(&D);
-    daemon_start(&D);
-    peer_open(&P, &D);
-    owner_register(&O, &P);
-    return 0;
-}
-
-static int
-teardown(void **state)
-{
-    (void) state;
-
-    peer_close(&P);
-    daemon_free(&D);
-    return 0;
-}
+#include "served.h"
 
 /* A visitor whose session is stored, connected. */
 static void
@@ -199,5 +173,5 @@ main(void)
         return 1;
     }
 
-    return cmocka_run_group_tests(tests, setup, teardown);
+    return cmocka_run_group_tests(tests, owned, teardown);
 }

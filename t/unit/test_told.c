@@ -3,25 +3,9 @@
  * deleted session answers afterwards; and the release that SESSIONS shows.
  */
 
-#include "people.h"
-
-static struct daemon D;
-static struct peer   P;
-static struct owner  O;
+#include "served.h"
 
 static const uint8_t zeros[32];
-
-static int
-setup(void **state)
-{
-    (void) state;
-
-    daemon_make(&D);
-    daemon_start(&D);
-    peer_open(&P, &D);
-    owner_register(&O, &P);
-    return 0;
-}
 
 static int
 setup_quotas(void **state)
@@ -34,16 +18,6 @@ setup_quotas(void **state)
     daemon_start(&D);
     peer_open(&P, &D);
     owner_register(&O, &P);
-    return 0;
-}
-
-static int
-teardown(void **state)
-{
-    (void) state;
-
-    peer_close(&P);
-    daemon_free(&D);
     return 0;
 }
 
@@ -560,16 +534,16 @@ int
 main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(test_by_device, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_by_visitor, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_account, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_by_device, owned, teardown),
+        cmocka_unit_test_setup_teardown(test_by_visitor, owned, teardown),
+        cmocka_unit_test_setup_teardown(test_account, owned, teardown),
         cmocka_unit_test_setup_teardown(test_quotas, setup_quotas, teardown),
-        cmocka_unit_test_setup_teardown(test_in_flight, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_paused, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_paused_for_long, setup,
+        cmocka_unit_test_setup_teardown(test_in_flight, owned, teardown),
+        cmocka_unit_test_setup_teardown(test_paused, owned, teardown),
+        cmocka_unit_test_setup_teardown(test_paused_for_long, owned,
                                         teardown),
-        cmocka_unit_test_setup_teardown(test_check, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_release, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_check, owned, teardown),
+        cmocka_unit_test_setup_teardown(test_release, owned, teardown),
     };
 
     if (sodium_init() < 0) {
