@@ -91,16 +91,21 @@ async function elsewhere(
 
 /**
  * An attack that came to neither of its ends has shown nothing, and a control
- * has to succeed but once: these are tried again, once.  What has succeeded
- * against the product never is.
+ * has to succeed but once: these are tried again, once, and few of a run.  More
+ * would be a fault of the product or of the stage.  What has succeeded against
+ * the product is never tried again.
  */
+const AGAIN_MOST = 2;
+let again = 0;
+
 async function decided(
   lane: Lane,
   attack: Attack,
   control: boolean,
 ): Promise<Run> {
   const first = await elsewhere(lane, attack, control);
-  if (first.good || (first.ended && !control)) return first;
+  if (first.good || (first.ended && !control) || again === AGAIN_MOST) return first;
+  again++;
   const whom = control ? "control" : "product";
   console.log(`# again: ${attack.name}, ${whom}: ${first.why.split("\n")[0]}`);
   return await elsewhere(lane, attack, control);
